@@ -1,0 +1,93 @@
+import type { Ip } from "./ip.ts";
+
+/** IP protocol numbers the engine knows by name (IANA). */
+export const PROTOCOL = {
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  icmpv6: 58,
+  sctp: 132,
+} as const;
+
+/** TCP flag bits, as in the header. */
+export const TCP_FLAG = {
+  fin: 1,
+  syn: 2,
+  rst: 4,
+  psh: 8,
+  ack: 16,
+  urg: 32,
+} as const;
+
+/** An HTTP request as its receiver reads it. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host header or `:authority`, with the port when it was written. */
+  readonly authority: string;
+  /** Path with its query, as sent. */
+  readonly path: string;
+  /** In order of sending; names as sent. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/**
+ * What the bytes of a connection are to whoever reads them. A proxy that
+ * wraps a connection nests the payload; only who holds the keys may look
+ * inside, so an L7 rule that meets `tls` cannot see the request in it.
+ */
+export type Payload =
+  | { readonly kind: "opaque"; readonly lengthBytes: number }
+  | { readonly kind: "http"; readonly request: HttpRequest }
+  | {
+    readonly kind: "tls";
+    readonly serverName: string | null;
+    readonly alpn: readonly string[];
+    /** Who encrypted: the application itself, or the proxy that will be met by its like. */
+    readonly by: "application" | "proxy";
+    /** SPIFFE identity of the client certificate, null without one. */
+    readonly clientIdentity: string | null;
+    readonly inside: Payload;
+  }
+  /** An HTTP CONNECT tunnel to `authority`, as HBONE carries inside its TLS. */
+  | {
+    readonly kind: "connect";
+    readonly authority: string;
+    readonly inside: Payload;
+  };
+
+/**
+ * One packet on its way. Handlers never write to it: they return a rewrite
+ * and the engine applies it, so that every change has a rule.
+ */
+export interface Packet {
+  readonly protocol: number;
+  readonly source: Ip;
+  readonly destination: Ip;
+  /** Identifier for ICMP echo, 0 for protocols without ports. */
+  readonly sourcePort: number;
+  /** 0 for protocols without ports. */
+  readonly destinationPort: number;
+  readonly tcpFlags: number;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  readonly ttl: number;
+  /** The skb mark. It does not leave the node. */
+  readonly mark: number;
+  /** Bytes of the IP packet, without any outer header. */
+  readonly lengthBytes: number;
+  readonly payload: Payload;
+}
+
+/** Fields that a rewrite changes. */
+export type PacketChange = Partial<
+  Pick<
+    Packet,
+    | "source"
+    | "destination"
+    | "sourcePort"
+    | "destinationPort"
+    | "mark"
+    | "ttl"
+  >
+>;

@@ -1,0 +1,377 @@
+import { LIMITS } from "../limits.ts";
+import { PROTOCOL, TCP_FLAG } from "../packet/packet.ts";
+import type { Packet } from "../packet/packet.ts";
+import type { Ip } from "../packet/ip.ts";
+
+/** Addresses and ports of one direction of a connection. */
+export interface Tuple {
+  readonly protocol: number;
+  readonly source: Ip;
+  readonly destination: Ip;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** How long a connection is remembered without traffic, in ns of virtual time. */
+export interface ConntrackTimeouts {
+  /** TCP without an answer; netfilter's SYN_SENT. */
+  readonly tcpNewNs: number;
+  readonly tcpEstablishedNs: number;
+  /** TCP after FIN or RST. */
+  readonly tcpClosedNs: number;
+  /** Other protocols until a reply, and after one. */
+  readonly otherNewNs: number;
+  readonly otherEstablishedNs: number;
+}
+
+const SECOND_NS = 1_000_000_000;
+
+/** Defaults of nf_conntrack (net/netfilter/nf_conntrack_proto_*.c). */
+export const NETFILTER_TIMEOUTS: ConntrackTimeouts = {
+  tcpNewNs: 120 * SECOND_NS,
+  tcpEstablishedNs: 432_000 * SECOND_NS,
+  tcpClosedNs: 10 * SECOND_NS,
+  otherNewNs: 30 * SECOND_NS,
+  otherEstablishedNs: 120 * SECOND_NS,
+};
+
+/** One connection. The reply tuple differs from the mirrored original where addresses are translated. */
+export class Connection {
+  readonly original: Tuple;
+  /** What a packet of the reply direction looks like where it enters the namespace. */
+  reply: Tuple;
+  /** A packet of the reply direction was seen. */
+  replied = false;
+  closed = false;
+  /** In the table; until then the connection is forgotten with its packet. */
+  confirmed = false;
+  mark = 0;
+  /** Which bindings were made, null ones included: a nat table is consulted once. */
+  destinationBound = false;
+  sourceBound = false;
+  expiresNs = 0;
+  /** What the owner wants to remember of it; JSON-safe. */
+  note: string | null = null;
+  /** The table it is in once confirmed. */
+  table: Conntrack | null = null;
+  /** Next in its hash chain, per direction. */
+  nextOriginal: Connection | null = null;
+  nextReply: Connection | null = null;
+
+  constructor(original: Tuple) {
+    this.original = original;
+    this.reply = mirrored(original);
+  }
+
+  /** Whether a destination other than the original one answers. */
+  get destinationTranslated(): boolean {
+    return !this.reply.source.equals(this.original.destination) ||
+      this.reply.sourcePort !== this.original.destinationPort;
+  }
+
+  /** Whether the answer goes to another address than the original source. */
+  get sourceTranslated(): boolean {
+    return !this.reply.destination.equals(this.original.source) ||
+      this.reply.destinationPort !== this.original.sourcePort;
+  }
+}
+
+/** A connection with the direction in which a packet travels it. */
+export interface Found {
+  readonly connection: Connection;
+  readonly direction: "original" | "reply";
+}
+
+/**
+ * Connection tracking of one network namespace, as nf_conntrack keeps it:
+ * both tuples of each confirmed connection in a hash table, bindings made at
+ * the first packet, timeouts on the virtual clock.
+ *
+ * @example
+ * ```ts
+ * const table = new Conntrack();
+ * const found = table.find(packet, nowNs);
+ * const connection = found?.connection ?? table.open(packet);
+ * table.bindDestination(connection, { ip: backend, port: 8080 });
+ * table.confirm(connection, nowNs);
+ * ```
+ */
+export class Conntrack {
+  readonly #timeouts: ConntrackTimeouts;
+  readonly #limit: number;
+  readonly #chains = new Map<number, Connection>();
+  readonly #replyChains = new Map<number, Connection>();
+  #size = 0;
+  #sweepAt = 4_096;
+  /** Where connections are noted as they are taken in, for whoever closes them. */
+  opened: Connection[] | null = null;
+
+  constructor(
+    timeouts: ConntrackTimeouts = NETFILTER_TIMEOUTS,
+    limit: number = LIMITS.conntrackEntries,
+  ) {
+    this.#timeouts = timeouts;
+    this.#limit = limit;
+  }
+
+  /** Confirmed connections, expired ones that nobody asked for included. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The connection a packet belongs to, in either direction. */
+  find(packet: Tuple, nowNs: number): Found | undefined {
+    const hash = tupleHash(packet);
+    for (
+      let entry = this.#chains.get(hash) ?? null;
+      entry !== null;
+      entry = entry.nextOriginal
+    ) {
+      if (sameTuple(entry.original, packet)) {
+        if (entry.expiresNs > nowNs) {
+          return { connection: entry, direction: "original" };
+        }
+        this.remove(entry);
+        break;
+      }
+    }
+    for (
+      let entry = this.#replyChains.get(hash) ?? null;
+      entry !== null;
+      entry = entry.nextReply
+    ) {
+      if (sameTuple(entry.reply, packet)) {
+        if (entry.expiresNs > nowNs) {
+          return { connection: entry, direction: "reply" };
+        }
+        this.remove(entry);
+        break;
+      }
+    }
+    return undefined;
+  }
+
+  /** A new connection, not yet in the table. */
+  open(packet: Tuple): Connection {
+    return new Connection({
+      protocol: packet.protocol,
+      source: packet.source,
+      destination: packet.destination,
+      sourcePort: packet.sourcePort,
+      destinationPort: packet.destinationPort,
+    });
+  }
+
+  /** Sends the connection to another destination; a null binding leaves it. */
+  bindDestination(
+    connection: Connection,
+    to: { readonly ip: Ip; readonly port: number } | null,
+  ): void {
+    connection.destinationBound = true;
+    if (to === null) return;
+    connection.reply = {
+      ...connection.reply,
+      source: to.ip,
+      sourcePort: to.port,
+    };
+  }
+
+  /**
+   * Gives the connection another source. The port is kept unless another
+   * connection's replies would be mistaken for its own; then the next free
+   * one is taken (the kernel takes a random one: compare ports modulo this).
+   * Returns the port.
+   */
+  bindSource(
+    connection: Connection,
+    to: { readonly ip: Ip; readonly port: number } | null,
+  ): number {
+    connection.sourceBound = true;
+    if (to === null) return connection.reply.destinationPort;
+    let port = to.port;
+    for (let tries = 0; tries < 65_536; tries++) {
+      const reply = {
+        ...connection.reply,
+        destination: to.ip,
+        destinationPort: port,
+      };
+      if (!this.#replyTaken(reply)) {
+        connection.reply = reply;
+        return port;
+      }
+      port = port >= 65_535 ? 1_024 : port + 1;
+    }
+    connection.reply = {
+      ...connection.reply,
+      destination: to.ip,
+      destinationPort: port,
+    };
+    return port;
+  }
+
+  /** Puts a new connection into the table, or refreshes one that is in it. */
+  confirm(connection: Connection, nowNs: number): void {
+    if (!connection.confirmed) {
+      if (this.#size >= this.#sweepAt) this.#sweep(nowNs);
+      connection.confirmed = true;
+      connection.table = this;
+      this.#insert(connection);
+      this.opened?.push(connection);
+    }
+    this.#refresh(connection, nowNs);
+  }
+
+  /** Notes a packet of a tracked connection: replies, closing, timeouts. */
+  see(found: Found, packet: Packet, nowNs: number): void {
+    const { connection } = found;
+    if (found.direction === "reply") connection.replied = true;
+    if (
+      packet.protocol === PROTOCOL.tcp &&
+      (packet.tcpFlags & (TCP_FLAG.fin | TCP_FLAG.rst)) !== 0
+    ) {
+      connection.closed = true;
+    }
+    if (connection.confirmed) this.#refresh(connection, nowNs);
+  }
+
+  /** Takes a connection out of the table. */
+  remove(connection: Connection): void {
+    if (!connection.confirmed) return;
+    connection.confirmed = false;
+    this.#size--;
+    unlink(
+      this.#chains,
+      tupleHash(connection.original),
+      connection,
+      "nextOriginal",
+    );
+    unlink(
+      this.#replyChains,
+      tupleHash(connection.reply),
+      connection,
+      "nextReply",
+    );
+  }
+
+  /** Every confirmed connection, in the order of confirmation within its chain. */
+  *connections(): Generator<Connection> {
+    for (const head of this.#chains.values()) {
+      for (
+        let entry: Connection | null = head;
+        entry !== null;
+        entry = entry.nextOriginal
+      ) {
+        yield entry;
+      }
+    }
+  }
+
+  #insert(connection: Connection): void {
+    this.#size++;
+    const original = tupleHash(connection.original);
+    connection.nextOriginal = this.#chains.get(original) ?? null;
+    this.#chains.set(original, connection);
+    const reply = tupleHash(connection.reply);
+    connection.nextReply = this.#replyChains.get(reply) ?? null;
+    this.#replyChains.set(reply, connection);
+  }
+
+  #refresh(connection: Connection, nowNs: number): void {
+    const timeouts = this.#timeouts;
+    const tcp = connection.original.protocol === PROTOCOL.tcp;
+    const kept = tcp
+      ? connection.closed
+        ? timeouts.tcpClosedNs
+        : connection.replied
+        ? timeouts.tcpEstablishedNs
+        : timeouts.tcpNewNs
+      : connection.replied
+      ? timeouts.otherEstablishedNs
+      : timeouts.otherNewNs;
+    connection.expiresNs = nowNs + kept;
+  }
+
+  #replyTaken(reply: Tuple): boolean {
+    const hash = tupleHash(reply);
+    for (
+      let entry = this.#replyChains.get(hash) ?? null;
+      entry !== null;
+      entry = entry.nextReply
+    ) {
+      if (sameTuple(entry.reply, reply)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Drops what has expired; when that is not enough, the oldest sixteenth, as
+   * early_drop makes room. Runs when the table has doubled, so its cost is
+   * spread over the inserts.
+   */
+  #sweep(nowNs: number): void {
+    for (const entry of [...this.connections()]) {
+      if (entry.expiresNs <= nowNs) this.remove(entry);
+    }
+    if (this.#size >= this.#limit) {
+      const oldest = [...this.connections()]
+        .sort((a, b) => a.expiresNs - b.expiresNs)
+        .slice(0, Math.ceil(this.#limit / 16));
+      for (const entry of oldest) this.remove(entry);
+    }
+    this.#sweepAt = Math.min(this.#limit, Math.max(4_096, this.#size * 2));
+  }
+}
+
+/** The tuple of the other direction. */
+export function mirrored(tuple: Tuple): Tuple {
+  return {
+    protocol: tuple.protocol,
+    source: tuple.destination,
+    destination: tuple.source,
+    sourcePort: tuple.destinationPort,
+    destinationPort: tuple.sourcePort,
+  };
+}
+
+function sameTuple(a: Tuple, b: Tuple): boolean {
+  return a.sourcePort === b.sourcePort &&
+    a.destinationPort === b.destinationPort && a.protocol === b.protocol &&
+    a.source.equals(b.source) && a.destination.equals(b.destination);
+}
+
+function tupleHash(tuple: Tuple): number {
+  let hash = Math.imul(tuple.source.w3 ^ tuple.protocol, 0x9e3779b1);
+  hash = Math.imul(hash ^ tuple.destination.w3, 0x85ebca6b);
+  if (tuple.source.family === 6) {
+    hash = Math.imul(hash ^ tuple.source.w2 ^ tuple.source.w1, 0xc2b2ae35);
+    hash = Math.imul(hash ^ tuple.destination.w2, 0x27d4eb2f);
+  }
+  hash = Math.imul(
+    hash ^ (tuple.sourcePort << 16) ^ tuple.destinationPort,
+    0x165667b1,
+  );
+  // 30 bits keep the key a small integer in V8.
+  return (hash ^ (hash >>> 15)) & 0x3fffffff;
+}
+
+function unlink(
+  chains: Map<number, Connection>,
+  hash: number,
+  connection: Connection,
+  next: "nextOriginal" | "nextReply",
+): void {
+  let entry = chains.get(hash) ?? null;
+  if (entry === connection) {
+    const rest = connection[next];
+    if (rest === null) chains.delete(hash);
+    else chains.set(hash, rest);
+  }
+  while (entry !== null) {
+    if (entry[next] === connection) {
+      entry[next] = connection[next];
+      break;
+    }
+    entry = entry[next];
+  }
+  connection[next] = null;
+}

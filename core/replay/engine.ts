@@ -1,0 +1,132 @@
+import type { ClusterView } from "../cluster/view.ts";
+import type { Event, Tape } from "../event.ts";
+import { invariant } from "../errors.ts";
+import { drawUint32 } from "./draw.ts";
+import type { FlowIntent } from "./flow.ts";
+import { placeKey, runFlow } from "./flow_run.ts";
+import type { Journey } from "./hop.ts";
+import type { Outcome } from "./outcome.ts";
+import { OutcomesHash } from "./outcomes_hash.ts";
+import type { Stack } from "./plugin.ts";
+import { StackRuntime } from "./stack_runtime.ts";
+import { World } from "./world.ts";
+
+/** How a tape is replayed. */
+export interface ReplayOptions {
+  /** The only source of randomness. */
+  readonly seed: number;
+  /** `full` keeps every hop; `outcome` only what became of each flow. The same handlers run. */
+  readonly trace: "full" | "outcome";
+  /** Runs only this share of the senders; the results of all shards merge into those of the whole. */
+  readonly shard?: { readonly index: number; readonly count: number };
+}
+
+/** What became of one flow of a tape. */
+export interface FlowResult {
+  readonly flow: FlowIntent;
+  readonly timeNs: number;
+  /** Of its event on the tape. */
+  readonly position: number;
+  readonly outcome: Outcome;
+  /** Empty in outcome mode. */
+  readonly journey: Journey;
+}
+
+/** Everything a replay gives. */
+export interface ReplayResult {
+  readonly results: readonly FlowResult[];
+  /** sha256 over the outcomes in tape order: equal on any machine, with any number of shards. */
+  readonly hash: string;
+}
+
+/**
+ * A replay in progress: events go in one by one, in tape order.
+ *
+ * @example
+ * ```ts
+ * const replay = new Replay(stack, { seed: 1, trace: "full" });
+ * for (const event of tape) {
+ *   const result = replay.apply(event);
+ *   if (result !== undefined) show(result.outcome);
+ * }
+ * ```
+ */
+export class Replay {
+  readonly #world = new World();
+  readonly #runtime: StackRuntime;
+  readonly #options: ReplayOptions;
+  #nowNs = 0;
+
+  constructor(stack: Stack, options: ReplayOptions) {
+    this.#options = options;
+    this.#runtime = new StackRuntime(stack, this.#world.cluster);
+  }
+
+  /** Everything that exists now. */
+  get cluster(): ClusterView {
+    return this.#world.cluster;
+  }
+
+  /** The widest state the stack shares between flows; only `flow` may be sharded. */
+  get scope(): "flow" | "node" | "cluster" {
+    return this.#runtime.scope();
+  }
+
+  /** Folds a control event, or runs a flow and says what became of it. */
+  apply(event: Event): FlowResult | undefined {
+    invariant(event.timeNs >= this.#nowNs, "time goes back on the tape");
+    this.#nowNs = event.timeNs;
+    if (event.type !== "flow.opened") {
+      this.#world.cluster.apply(event);
+      this.#runtime.apply(event);
+      return undefined;
+    }
+    const { flow } = event.data;
+    if (!this.#isMine(flow)) return undefined;
+    const { outcome, journey } = runFlow(flow, {
+      world: this.#world,
+      runtime: this.#runtime,
+      seed: this.#options.seed,
+      nowNs: event.timeNs,
+      trace: this.#options.trace === "full",
+    });
+    const { timeNs, position } = event;
+    return { flow, timeNs, position, outcome, journey };
+  }
+
+  #isMine(flow: FlowIntent): boolean {
+    const { shard } = this.#options;
+    return shard === undefined ||
+      drawUint32(0, placeKey(flow.from)) % shard.count === shard.index;
+  }
+}
+
+/** Replays a whole tape through one stack. */
+export function replay(
+  tape: Tape,
+  stack: Stack,
+  options: ReplayOptions,
+): ReplayResult {
+  const run = new Replay(stack, options);
+  const results: FlowResult[] = [];
+  for (const event of tape) {
+    const result = run.apply(event);
+    if (result !== undefined) results.push(result);
+  }
+  return { results, hash: outcomesHash(results) };
+}
+
+/** The results of all shards as those of one run. */
+export function mergeShards(
+  shards: readonly ReplayResult[],
+): ReplayResult {
+  const results = shards.flatMap((shard) => shard.results)
+    .sort((a, b) => a.position - b.position);
+  return { results, hash: outcomesHash(results) };
+}
+
+function outcomesHash(results: readonly FlowResult[]): string {
+  const hash = new OutcomesHash();
+  for (const { outcome } of results) hash.add(outcome);
+  return hash.digest();
+}

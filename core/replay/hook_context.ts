@@ -1,0 +1,108 @@
+import type { ClusterView } from "../cluster/view.ts";
+import type { Node, Pod } from "../cluster/model.ts";
+import type { Connection, Conntrack } from "./conntrack.ts";
+import { extend, finish, pickIndex } from "./draw.ts";
+import type { Hook } from "./hook.ts";
+import type { CostKind, WeightedBackend } from "./outcome.ts";
+import type { HookContext, Route, SocketOwner } from "./plugin.ts";
+import { type BoundHandler, NamespaceState } from "./stack_runtime.ts";
+import type { Tally } from "./tally.ts";
+
+/**
+ * The context handed to handlers. One object a walk, its fields set before
+ * each call, so that a hop allocates nothing.
+ */
+export class WalkContext implements HookContext {
+  readonly cluster: ClusterView;
+  readonly direction: "original" | "reply";
+  readonly nowNs: number;
+  readonly owner: SocketOwner | null;
+  hook: Hook = "socket";
+  node: Node;
+  pod: Pod | null = null;
+  inInterface = "";
+  outInterface = "";
+  route: Route | null = null;
+  readonly #tally: Tally;
+  readonly #drawHash: number;
+  readonly #pickHash: number;
+  readonly #opened: Connection[];
+  #handler: BoundHandler | null = null;
+
+  constructor(init: {
+    readonly cluster: ClusterView;
+    readonly direction: "original" | "reply";
+    readonly nowNs: number;
+    readonly owner: SocketOwner | null;
+    readonly node: Node;
+    readonly tally: Tally;
+    /** Of the leg: what one stack draws that another need not. */
+    readonly drawHash: number;
+    /** Of the flow: what all stacks pick alike. */
+    readonly pickHash: number;
+    /** Connections that tables take in while the flow lasts are put here. */
+    readonly opened: Connection[];
+  }) {
+    this.cluster = init.cluster;
+    this.direction = init.direction;
+    this.nowNs = init.nowNs;
+    this.owner = init.owner;
+    this.node = init.node;
+    this.#tally = init.tally;
+    this.#drawHash = init.drawHash;
+    this.#pickHash = init.pickHash;
+    this.#opened = init.opened;
+  }
+
+  enter(handler: BoundHandler): void {
+    this.#handler = handler;
+  }
+
+  get conntrack(): Conntrack {
+    const { conntrack } = this.#state();
+    conntrack.opened = this.#opened;
+    return conntrack;
+  }
+
+  table<Value>(name: string): Map<string, Value> {
+    return this.#state().table(name) as Map<string, Value>;
+  }
+
+  draw(site: string): number {
+    const hash = extend(this.#drawHash, this.#handler!.plugin);
+    return finish(extend(hash, site));
+  }
+
+  charge(kind: CostKind, count: number): void {
+    this.#tally.charge(kind, count);
+  }
+
+  sawIdentity(identity: string): void {
+    if (this.direction === "original") this.#tally.identity = identity;
+  }
+
+  pick(backends: readonly WeightedBackend[]): number {
+    this.pickedFrom(backends);
+    if (backends.length < 2) return backends.length - 1;
+    const key = `pick of ${backends.length} from ${backends[0]!.backend}`;
+    const draw = finish(extend(this.#pickHash, key));
+    return pickIndex(draw, backends);
+  }
+
+  pickedFrom(backends: readonly WeightedBackend[]): void {
+    if (this.direction === "original") this.#tally.backends = backends;
+  }
+
+  #state(): NamespaceState {
+    const handler = this.#handler!;
+    const inPod = this.pod !== null &&
+      (this.hook === "pod-out" || this.hook === "pod-in");
+    if (!inPod) return handler.nodeState;
+    const key = `${this.pod!.namespace}/${this.pod!.name}`;
+    let state = handler.podStates.get(key);
+    if (state === undefined) {
+      handler.podStates.set(key, state = new NamespaceState());
+    }
+    return state;
+  }
+}

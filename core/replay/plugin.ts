@@ -1,0 +1,328 @@
+import type { Event, EventType } from "../event.ts";
+import type { ClusterView } from "../cluster/view.ts";
+import type { Node, Pod } from "../cluster/model.ts";
+import type { Ip } from "../packet/ip.ts";
+import type { Packet, PacketChange, Payload } from "../packet/packet.ts";
+import type { Rule } from "../source.ts";
+import type { Conntrack } from "./conntrack.ts";
+import type { Place } from "./flow.ts";
+import type { Hook } from "./hook.ts";
+import type { CostKind, Verdict, WeightedBackend } from "./outcome.ts";
+
+/** A claim about the real thing that a plugin makes, and where it is written. */
+export interface ModelClaim {
+  readonly claim: string;
+  readonly source: string;
+}
+
+/** What a plugin says of itself. */
+export interface Manifest<HandlerName extends string = string> {
+  /** Lower case, unique in a stack. */
+  readonly name: string;
+  readonly version: string;
+  readonly apiVersion: "v1";
+  /** Event types its control half folds. */
+  readonly consumes: readonly EventType[];
+  /** Object kinds it understands among `policy.applied`, as `group/Kind` without the version; core kinds as `Kind`. */
+  readonly kinds: readonly string[];
+  /** Its handlers: where each is attached, and its place among the others there; lower runs first. */
+  readonly hooks: Readonly<
+    Record<HandlerName, { readonly hook: Hook; readonly priority: number }>
+  >;
+  /**
+   * The widest state it keeps between packets. `flow`: nothing that one
+   * sender's flows share with another's; replay may be split by sender.
+   * `node`, `cluster`: a counter or a limit that all share; one shard only.
+   */
+  readonly scope: "flow" | "node" | "cluster";
+  /** Names of plugins it must run before, or after, where hook and priority are the same. */
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
+  readonly models: readonly ModelClaim[];
+}
+
+/** Where a packet goes next, as the node's routing table says. */
+export type Route =
+  | { readonly kind: "local" }
+  | { readonly kind: "pod"; readonly pod: Pod }
+  /** Out of the node's wire; `node` is null when the destination is outside the cluster. */
+  | { readonly kind: "wire"; readonly node: Node | null };
+
+/** The process that owns the sending socket, where the packet was made here. */
+export interface SocketOwner {
+  readonly place: Place;
+  /** User id; proxies run under one of their own so that their packets are told apart. */
+  readonly uid: number;
+  /** Names the socket across the flows sent on it. */
+  readonly connection: string;
+}
+
+/** What a handler may know and touch besides the packet. */
+export interface HookContext {
+  readonly hook: Hook;
+  readonly node: Node;
+  /** The pod in whose namespace, or at whose link, the hook is; null at the node's own hooks. */
+  readonly pod: Pod | null;
+  readonly cluster: ClusterView;
+  /** Way there, or way back. */
+  readonly direction: "original" | "reply";
+  readonly nowNs: number;
+  /** `eth0`, `lo`, the pod's link; empty where the packet was made here or the hook is too early to know. */
+  readonly inInterface: string;
+  readonly outInterface: string;
+  /** Null before the routing decision. */
+  readonly route: Route | null;
+  /** Null on packets that were not made on this host. */
+  readonly owner: SocketOwner | null;
+  /** This plugin's connection tracking in the network namespace of the hook: the node's, or the pod's at `pod-out` and `pod-in`. */
+  readonly conntrack: Conntrack;
+  /** Other state of this plugin in that namespace, kept between packets; values must be JSON-safe. */
+  table<Value>(name: string): Map<string, Value>;
+  /** A uniform draw in [0, 2^32) keyed by (seed, flow, plugin, site): the same for the same question, whoever else draws. */
+  draw(site: string): number;
+  charge(kind: CostKind, count: number): void;
+  /** The identity that a policy took the source for. */
+  sawIdentity(identity: string): void;
+  /**
+   * Picks a backend from a weighted set, reports the set, and gives the
+   * index; -1 when no weight is above zero. The draw is keyed by seed, flow
+   * and set, not by who asks: two stacks that pick from the same set, written
+   * in the same order, pick the same member, so that they can be compared.
+   * Write sets sorted by backend, code unit by code unit.
+   */
+  pick(backends: readonly WeightedBackend[]): number;
+  /** The set that a backend was just picked from, where {@link pick} did not do it. */
+  pickedFrom(backends: readonly WeightedBackend[]): void;
+}
+
+/** What a handler did to a packet. Nothing is visible unless it is said here. */
+export type Action =
+  /** Said yes, citing a rule; the packet goes on. */
+  | { readonly kind: "accept"; readonly rule: Rule | null }
+  | {
+    readonly kind: "rewrite";
+    readonly change: PacketChange;
+    readonly rule: Rule | null;
+  }
+  | {
+    readonly kind: "drop";
+    readonly reason: string;
+    readonly rule: Rule | null;
+  }
+  | {
+    readonly kind: "reject";
+    readonly with: "icmp-unreachable" | "tcp-reset" | "errno";
+    readonly reason: string;
+    readonly rule: Rule | null;
+  }
+  /** For the wire crossing ahead. */
+  | {
+    readonly kind: "encrypt";
+    readonly by: "wireguard" | "ipsec";
+    readonly overheadBytes: number;
+    readonly rule: Rule | null;
+  }
+  | {
+    readonly kind: "encapsulate";
+    readonly by: "vxlan" | "geneve";
+    readonly overheadBytes: number;
+    readonly rule: Rule | null;
+  }
+  /** Ends the flow here and may open a child flow. */
+  | {
+    readonly kind: "proxy";
+    readonly proxy: Proxy;
+    readonly rule: Rule | null;
+  }
+  /** Goes on at a later hook of the itinerary; those between see nothing. */
+  | { readonly kind: "bypass"; readonly to: Hook; readonly rule: Rule | null }
+  /** Something not modelled decides: the flow's verdict is unknown. */
+  | {
+    readonly kind: "unknown";
+    readonly reason: string;
+    readonly rule: Rule | null;
+  };
+
+/** `undefined`: nothing visible happened. A list: several things, in order; the first final one ends it. */
+export type Handled = Action | readonly Action[] | undefined;
+
+/** The data half at one hook. */
+export type Handler = (packet: Packet, context: HookContext) => Handled;
+
+/** A process that ends flows. */
+export interface Proxy {
+  /** As its users call it: `istio-proxy of shop/web-1`. */
+  readonly name: string;
+  /** Whose network namespace its sockets are in. */
+  readonly place: Place;
+  /** Decides for one connection, or for one request on it. */
+  handle(exchange: Exchange, context: HookContext): ProxyDecision;
+}
+
+/** What arrived at a proxy. */
+export interface Exchange {
+  /** The packet as it was intercepted: its destination is the one the sender's side had at that point. */
+  readonly packet: Packet;
+  readonly payload: Payload;
+  /** Place the flow being ended came from; for a child flow, the proxy's. */
+  readonly from: Place;
+}
+
+/** What a proxy does with it. */
+export type ProxyDecision =
+  | {
+    readonly kind: "forward";
+    readonly destination: Ip;
+    readonly destinationPort: number;
+    /** Source address that it keeps or takes; null: its namespace's own. */
+    readonly source: Ip | null;
+    readonly uid: number;
+    /** Mark on the packets of the child flow. */
+    readonly mark: number;
+    readonly payload: Payload;
+    readonly route: string | null;
+    readonly rule: Rule | null;
+    /** The set the destination was picked from; empty when there was no choice. */
+    readonly backends: readonly WeightedBackend[];
+  }
+  | {
+    readonly kind: "respond";
+    readonly status: number;
+    readonly verdict: Verdict;
+    readonly reason: string;
+    readonly location: string | null;
+    readonly route: string | null;
+    readonly rule: Rule | null;
+  }
+  /** Closes the connection without an answer. */
+  | {
+    readonly kind: "reset";
+    readonly verdict: Verdict;
+    readonly reason: string;
+    readonly rule: Rule | null;
+  }
+  | {
+    readonly kind: "unknown";
+    readonly reason: string;
+    readonly rule: Rule | null;
+  };
+
+/** What a schema library says of a value (Standard Schema v1). */
+export type Checked<Value> =
+  | { readonly value: Value; readonly issues?: undefined }
+  | {
+    readonly issues: readonly {
+      readonly message: string;
+      readonly path?:
+        | readonly (PropertyKey | { readonly key: PropertyKey })[]
+        | undefined;
+    }[];
+  };
+
+/** Any Standard Schema: zod, valibot and arktype make them. */
+export interface OptionsSchema<Options> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    validate(value: unknown): Checked<Options> | Promise<Checked<Options>>;
+  };
+}
+
+/**
+ * A plugin: the control half folds events into state, `compile` turns state
+ * and cluster into whatever makes the data half fast, `attach` gives a node
+ * its handlers.
+ */
+export interface Plugin<
+  Options = unknown,
+  State = unknown,
+  Compiled = unknown,
+  HandlerName extends string = string,
+> {
+  readonly manifest: Manifest<HandlerName>;
+  readonly options: OptionsSchema<Options>;
+  initialState(options: Options): State;
+  /**
+   * Folds one event it consumes. Total and deterministic; takes ownership of
+   * `state`, may change it in place, and returns it. JSON-safe, so that a
+   * snapshot is the state.
+   */
+  evolve(state: State, event: Event): State;
+  /** Called once per stack after a control change, before the next packet. */
+  compile(state: State, cluster: ClusterView, options: Options): Compiled;
+  /** Called once per node that a packet meets; a handler left out is not installed there. */
+  attach(
+    compiled: Compiled,
+    node: Node,
+  ): Partial<Readonly<Record<HandlerName, Handler>>>;
+  /** State that its handlers share beyond what the manifest says, once its rules are known. */
+  scopeOf?(compiled: Compiled): "flow" | "node" | "cluster";
+}
+
+/**
+ * Makes a plugin; the type parameters follow from the parts.
+ *
+ * @example
+ * ```ts
+ * import { definePlugin, noOptions } from "./plugin.ts";
+ *
+ * export default definePlugin({
+ *   manifest: {
+ *     name: "drop-smtp",
+ *     version: "1.0.0",
+ *     apiVersion: "v1",
+ *     consumes: [],
+ *     kinds: [],
+ *     hooks: { smtp: { hook: "from-pod", priority: 0 } },
+ *     scope: "flow",
+ *     models: [],
+ *   },
+ *   options: noOptions,
+ *   initialState: () => null,
+ *   evolve: (state) => state,
+ *   compile: () => ({ name: "no mail from pods" }),
+ *   attach: (rule) => ({
+ *     smtp: (packet) =>
+ *       packet.destinationPort === 25
+ *         ? { kind: "drop", reason: "no mail", rule }
+ *         : undefined,
+ *   }),
+ * });
+ * ```
+ */
+export function definePlugin<
+  Options,
+  State,
+  Compiled,
+  const HandlerName extends string,
+>(
+  plugin: Plugin<Options, State, Compiled, HandlerName>,
+): Plugin<Options, State, Compiled, HandlerName> {
+  return Object.freeze(plugin);
+}
+
+/** The schema of a plugin that has no options. */
+export const noOptions: OptionsSchema<null> = {
+  "~standard": {
+    version: 1,
+    vendor: "plumbline",
+    validate: (value) =>
+      value === undefined || value === null ||
+        (typeof value === "object" && Object.keys(value).length === 0)
+        ? { value: null }
+        : { issues: [{ message: "takes no options" }] },
+  },
+};
+
+/** A plugin with the options it is used with, already checked. */
+export interface PluginUse {
+  readonly plugin: Plugin<never, never, never, string>;
+  readonly options: unknown;
+}
+
+/** An ordered list of configured plugins; `nodes` overrides it for single nodes of a half-migrated cluster. */
+export interface Stack {
+  readonly name: string;
+  readonly plugins: readonly PluginUse[];
+  readonly nodes: Readonly<Record<string, readonly PluginUse[]>>;
+}

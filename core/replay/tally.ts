@@ -1,0 +1,48 @@
+import type { Hop, Journey } from "./hop.ts";
+import { type CostKind, COSTS, type WeightedBackend } from "./outcome.ts";
+
+const COST_INDEX = Object.fromEntries(
+  COSTS.map((kind, index) => [kind, index]),
+) as Readonly<Record<CostKind, number>>;
+
+const NO_BACKENDS: readonly WeightedBackend[] = [];
+
+/** What a flow gathers on its way through all its legs. */
+export class Tally {
+  readonly encryption: string[] = [];
+  backends = NO_BACKENDS;
+  identity: string | null = null;
+  readonly #costs = new Float64Array(COSTS.length);
+  readonly #hops: Hop[] | null;
+
+  /** With `trace` it keeps every hop; without, none. */
+  constructor(trace: boolean) {
+    this.#hops = trace ? [] : null;
+  }
+
+  get traced(): boolean {
+    return this.#hops !== null;
+  }
+
+  get journey(): Journey {
+    return this.#hops ?? [];
+  }
+
+  charge(kind: CostKind, count: number): void {
+    this.#costs[COST_INDEX[kind]]! += count;
+  }
+
+  /** Only called when {@link traced}, so that nobody builds a hop for nothing. */
+  note(hop: Hop): void {
+    this.#hops!.push(hop);
+  }
+
+  cost(): Partial<Record<CostKind, number>> {
+    const cost: Partial<Record<CostKind, number>> = {};
+    for (let index = 0; index < COSTS.length; index++) {
+      const count = this.#costs[index]!;
+      if (count !== 0) cost[COSTS[index]!] = count;
+    }
+    return cost;
+  }
+}

@@ -1,0 +1,469 @@
+import type { Pod } from "../cluster/model.ts";
+import { invariant } from "../errors.ts";
+import type { Packet, Payload } from "../packet/packet.ts";
+import type { WalkingPacket } from "../packet/walking_packet.ts";
+import type { Rule } from "../source.ts";
+import { WalkContext } from "./hook_context.ts";
+import { type Hook, HOOKS } from "./hook.ts";
+import type { Hop } from "./hop.ts";
+import type { Verdict } from "./outcome.ts";
+import type { Action, Handled, Proxy, Route } from "./plugin.ts";
+import type {
+  BoundHandler,
+  RunningNode,
+  StackRuntime,
+} from "./stack_runtime.ts";
+import type { Tally } from "./tally.ts";
+import type { World } from "./world.ts";
+
+const HOOK_INDEX = Object.fromEntries(
+  HOOKS.map((hook, index) => [hook, index]),
+) as Readonly<Record<Hook, number>>;
+
+/** Nodes a packet may cross to before its way is called a loop. */
+const MOST_CROSSINGS = 8;
+
+/** Who got a packet. */
+export type Receiver =
+  | { readonly kind: "pod"; readonly pod: Pod }
+  | { readonly kind: "node"; readonly node: RunningNode }
+  | { readonly kind: "outside" };
+
+/** How a walk ended. */
+export type WalkEnd =
+  | { readonly kind: "delivered"; readonly to: Receiver }
+  | {
+    readonly kind: "stopped";
+    readonly verdict: Verdict;
+    readonly reason: string;
+    readonly rule: Rule | null;
+    readonly decidedAt: string | null;
+  }
+  | {
+    readonly kind: "proxied";
+    readonly proxy: Proxy;
+    readonly rule: Rule | null;
+    readonly hook: Hook;
+    readonly context: WalkContext;
+  };
+
+/**
+ * Takes one packet from where it is made to where it ends, hook by hook. The
+ * itinerary follows from where sender and destination live and from what the
+ * handlers do to the packet on the way.
+ */
+export class Walker {
+  packet: WalkingPacket;
+  /** The packet after the `socket` hook: the peer that the sender's socket knows. */
+  connected: WalkingPacket;
+  readonly #world: World;
+  readonly #runtime: StackRuntime;
+  readonly #tally: Tally;
+  readonly #depth: number;
+  readonly #context: WalkContext;
+  #node: RunningNode;
+  /** Hooks before this index are bypassed. */
+  #bypassUntil = 0;
+  #encryptedBy: string | null = null;
+
+  constructor(init: {
+    readonly world: World;
+    readonly runtime: StackRuntime;
+    readonly tally: Tally;
+    readonly depth: number;
+    readonly packet: WalkingPacket;
+    readonly node: RunningNode;
+    readonly context: WalkContext;
+  }) {
+    this.#world = init.world;
+    this.#runtime = init.runtime;
+    this.#tally = init.tally;
+    this.#depth = init.depth;
+    this.#context = init.context;
+    this.#node = init.node;
+    this.packet = init.packet;
+    this.connected = init.packet;
+  }
+
+  /** connect() or sendmsg() in the pod, or on the node when `pod` is null. */
+  socket(pod: Pod | null): WalkEnd | null {
+    const end = this.#run("socket", pod);
+    this.connected = this.packet;
+    return end;
+  }
+
+  /** From a process in a pod. */
+  fromPod(pod: Pod): WalkEnd {
+    const link = this.#world.podLink(pod);
+    this.#interfaces("", "eth0");
+    const left = this.#run("pod-out", pod);
+    if (left !== null) return left;
+    const { destination } = this.packet;
+    if (
+      destination.isLoopback || pod.ips.some((ip) => ip.equals(destination))
+    ) {
+      return this.#deliver({ kind: "pod", pod });
+    }
+    this.#interfaces(link, "");
+    return this.#run("from-pod", pod) ?? this.#enter(link);
+  }
+
+  /** From a process in the node's own namespace. */
+  fromNode(): WalkEnd {
+    const context = this.#context;
+    const route = this.#world.route(this.#node.node, this.packet.destination);
+    context.route = route;
+    this.#interfaces("", this.#outInterface(route));
+    const stopped = this.#run("output", null);
+    if (stopped !== null) return stopped;
+    // ip_route_me_harder(): a destination changed in output is routed anew.
+    const routed = this.#world.route(this.#node.node, this.packet.destination);
+    context.route = routed;
+    this.#interfaces("", this.#outInterface(routed));
+    if (routed.kind !== "local") return this.#leave(routed);
+    const sent = this.#run("postrouting", null);
+    if (sent !== null) return sent;
+    this.#interfaces("lo", "");
+    return this.#run("prerouting", null) ?? this.#input();
+  }
+
+  /** From the wire onto a node. */
+  fromWire(): WalkEnd {
+    this.#interfaces("eth0", "");
+    this.#context.route = null;
+    return this.#run("from-wire", null) ?? this.#enter("eth0");
+  }
+
+  #enter(inInterface: string): WalkEnd {
+    this.#context.route = null;
+    this.#interfaces(inInterface, "");
+    const stopped = this.#run("prerouting", null);
+    if (stopped !== null) return stopped;
+    const route = this.#world.route(this.#node.node, this.packet.destination);
+    this.#context.route = route;
+    if (route.kind === "local") return this.#input();
+    this.#interfaces(inInterface, this.#outInterface(route));
+    return this.#run("forward", null) ?? this.#leave(route);
+  }
+
+  #input(): WalkEnd {
+    const stopped = this.#run("input", null);
+    if (stopped !== null) return stopped;
+    const service = this.#world.nodePortService(this.packet);
+    if (service !== undefined && this.#context.direction === "original") {
+      return this.#stop("refused", {
+        hook: "input",
+        reason:
+          `nothing listens on port ${this.packet.destinationPort}: it is the node port of Service ${service.namespace}/${service.name}, and nothing translated it`,
+      });
+    }
+    return this.#deliver({ kind: "node", node: this.#node });
+  }
+
+  /** Out of the node: postrouting, then a pod's link or the wire. */
+  #leave(route: Exclude<Route, { kind: "local" }>): WalkEnd {
+    const sent = this.#run("postrouting", null);
+    if (sent !== null) return sent;
+    if (route.kind === "pod") return this.#toPod(route.pod);
+    const stopped = this.#run("to-wire", null);
+    if (stopped !== null) return stopped;
+    if (route.node === null && this.#nowhere()) {
+      return this.#stop("dropped", {
+        hook: "to-wire",
+        reason: this.#nowhere()!,
+      });
+    }
+    return this.#cross(route);
+  }
+
+  #toPod(pod: Pod): WalkEnd {
+    this.#interfaces(this.#context.inInterface, this.#world.podLink(pod));
+    const stopped = this.#run("to-pod", pod);
+    if (stopped !== null) return stopped;
+    this.#clearMark();
+    this.#interfaces("eth0", "");
+    return this.#run("pod-in", pod) ?? this.#deliver({ kind: "pod", pod });
+  }
+
+  #cross(route: { readonly node: { readonly name: string } | null }): WalkEnd {
+    if (this.#context.direction === "original") {
+      this.#tally.encryption.push(
+        crossingProtection(this.packet.payload, this.#encryptedBy),
+      );
+    }
+    if (this.#tally.traced) {
+      this.#note({
+        hook: "wire",
+        pod: null,
+        plugin: null,
+        action: "cross",
+        detail: `${this.#node.node.name} -> ${route.node?.name ?? "outside"}, ${
+          crossingProtection(this.packet.payload, this.#encryptedBy)
+        }`,
+        rule: null,
+      });
+    }
+    this.#clearMark();
+    this.#bypassUntil = 0;
+    this.#encryptedBy = null;
+    if (route.node === null) return this.#deliver({ kind: "outside" });
+    if (++this.#crossings > MOST_CROSSINGS) {
+      return this.#stop("error", { hook: "to-wire", reason: "routing loop" });
+    }
+    const next = this.#runtime.node(route.node.name);
+    invariant(next !== undefined, `route to missing node ${route.node.name}`);
+    this.#node = next;
+    this.#context.node = next.node;
+    return this.fromWire();
+  }
+  #crossings = 0;
+
+  /** Why the default route leads nowhere for this destination; null when it may lead somewhere. */
+  #nowhere(): string | null {
+    const { destination } = this.packet;
+    const found = this.#world.virtualAddress(destination);
+    if (found?.kind === "cluster") {
+      return `no route: cluster IP ${destination} of Service ${found.service.namespace}/${found.service.name} left the node untranslated`;
+    }
+    return this.#world.cluster.isPodAddress(destination)
+      ? `no route: no pod has address ${destination}`
+      : null;
+  }
+
+  #run(hook: Hook, pod: Pod | null): WalkEnd | null {
+    const handlers = this.#node.hooks[hook];
+    const context = this.#context;
+    context.hook = hook;
+    context.pod = pod;
+    if (HOOK_INDEX[hook] < this.#bypassUntil) {
+      if (this.#tally.traced && handlers.length > 0) {
+        this.#note({
+          hook,
+          pod,
+          plugin: null,
+          action: "bypass",
+          detail: `${handlers.length} handlers not run`,
+          rule: null,
+        });
+      }
+      return null;
+    }
+    for (let index = 0; index < handlers.length; index++) {
+      const handler = handlers[index]!;
+      context.enter(handler);
+      const handled = handler.handle(this.packet, context);
+      if (handled === undefined) continue;
+      const end = this.#actAll(handled, handler);
+      if (end !== null) return end;
+    }
+    return null;
+  }
+
+  #actAll(handled: Exclude<Handled, undefined>, by: BoundHandler) {
+    if (!isList(handled)) return this.#act(handled, by);
+    for (const action of handled) {
+      const end = this.#act(action, by);
+      if (end !== null) return end;
+    }
+    return null;
+  }
+
+  #act(action: Action, by: BoundHandler): WalkEnd | null {
+    const before = this.packet;
+    const { hook, pod } = this.#context;
+    if (action.kind === "rewrite") this.packet = before.with(action.change);
+    if (this.#tally.traced) {
+      this.#note({
+        hook,
+        pod,
+        plugin: by.plugin,
+        action: action.kind,
+        detail: actionDetail(action, before, this.packet),
+        rule: action.rule,
+      });
+    }
+    switch (action.kind) {
+      case "accept":
+      case "rewrite":
+        return null;
+      case "bypass":
+        this.#bypassUntil = HOOK_INDEX[action.to];
+        return null;
+      case "encrypt":
+      case "encapsulate":
+        this.#encryptedBy = action.kind === "encrypt"
+          ? action.by
+          : this.#encryptedBy;
+        this.#tally.charge("overheadBytes", action.overheadBytes);
+        return null;
+      case "proxy":
+        return {
+          kind: "proxied",
+          proxy: action.proxy,
+          rule: action.rule,
+          hook,
+          context: this.#context,
+        };
+      case "drop":
+        return this.#stopped("dropped", action);
+      case "reject":
+        return this.#stopped("rejected", action);
+      case "unknown":
+        return this.#stopped("unknown", action);
+    }
+  }
+
+  #stopped(
+    verdict: Verdict,
+    action: { readonly reason: string; readonly rule: Rule | null },
+  ): WalkEnd {
+    return {
+      kind: "stopped",
+      verdict,
+      reason: action.reason,
+      rule: action.rule,
+      decidedAt: `${this.#node.node.name} ${this.#context.hook}`,
+    };
+  }
+
+  /** The engine's own word, where no handler decided. */
+  #stop(
+    verdict: "dropped" | "refused" | "error",
+    at: { readonly hook: Hook; readonly reason: string },
+  ): WalkEnd {
+    if (this.#tally.traced) {
+      this.#note({
+        hook: "routing",
+        pod: null,
+        plugin: null,
+        action: verdict === "refused" ? "reject" : "drop",
+        detail: at.reason,
+        rule: null,
+      });
+    }
+    return {
+      kind: "stopped",
+      verdict,
+      reason: at.reason,
+      rule: null,
+      decidedAt: `${this.#node.node.name} ${at.hook}`,
+    };
+  }
+
+  #deliver(to: Receiver): WalkEnd {
+    if (this.#tally.traced) {
+      this.#note({
+        hook: "delivered",
+        pod: to.kind === "pod" ? to.pod : null,
+        plugin: null,
+        action: "deliver",
+        detail: to.kind === "pod"
+          ? `pod ${to.pod.namespace}/${to.pod.name}`
+          : to.kind === "node"
+          ? `node ${to.node.node.name}`
+          : `outside, ${this.packet.destination}`,
+        rule: null,
+      }, to.kind === "outside");
+    }
+    return { kind: "delivered", to };
+  }
+
+  #note(
+    hop: Pick<Hop, "hook" | "plugin" | "action" | "detail" | "rule"> & {
+      readonly pod: Pod | null;
+    },
+    outside = false,
+  ): void {
+    const { pod } = hop;
+    this.#tally.note({
+      depth: this.#depth,
+      direction: this.#context.direction,
+      node: outside ? null : this.#node.node.name,
+      pod: pod === null ? null : `${pod.namespace}/${pod.name}`,
+      hook: hop.hook,
+      plugin: hop.plugin,
+      action: hop.action,
+      detail: hop.detail,
+      rule: hop.rule,
+      packet: this.packet.toString(),
+    });
+  }
+
+  /** A mark belongs to the skb and does not leave the network namespace. */
+  #clearMark(): void {
+    if (this.packet.mark !== 0) this.packet = this.packet.with({ mark: 0 });
+  }
+
+  #interfaces(inInterface: string, outInterface: string): void {
+    this.#context.inInterface = inInterface;
+    this.#context.outInterface = outInterface;
+  }
+
+  #outInterface(route: Route): string {
+    return route.kind === "local"
+      ? "lo"
+      : route.kind === "pod"
+      ? this.#world.podLink(route.pod)
+      : "eth0";
+  }
+}
+
+function isList(
+  handled: Action | readonly Action[],
+): handled is readonly Action[] {
+  return Array.isArray(handled);
+}
+
+/** What protects the bytes on a wire: TLS of a proxy or an application, and the tunnel round it. */
+function crossingProtection(payload: Payload, by: string | null): string {
+  const inner = payload.kind !== "tls"
+    ? null
+    : payload.by === "proxy"
+    ? "mtls"
+    : "tls";
+  if (inner === null) return by ?? "none";
+  return by === null ? inner : `${inner}+${by}`;
+}
+
+function actionDetail(
+  action: Action,
+  before: Packet,
+  after: WalkingPacket,
+): string {
+  switch (action.kind) {
+    case "rewrite":
+      return rewriteDetail(action.change, before, after);
+    case "drop":
+    case "unknown":
+      return action.reason;
+    case "reject":
+      return `${action.reason}, answered with ${action.with}`;
+    case "encrypt":
+    case "encapsulate":
+      return `${action.by}, ${action.overheadBytes} bytes more`;
+    case "proxy":
+      return `to ${action.proxy.name}`;
+    case "bypass":
+      return `on to ${action.to}`;
+    case "accept":
+      return "";
+  }
+}
+
+function rewriteDetail(
+  change: object,
+  before: Packet,
+  after: WalkingPacket,
+): string {
+  const parts = Object.keys(change).sort().map((field) => {
+    const name = field as "source";
+    const shown = (value: unknown) =>
+      field === "mark" ? `0x${Number(value).toString(16)}` : `${value}`;
+    return `${words(field)} ${shown(before[name])} -> ${shown(after[name])}`;
+  });
+  return parts.join(", ");
+}
+
+function words(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

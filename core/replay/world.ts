@@ -1,0 +1,108 @@
+import { Cluster } from "../cluster/cluster.ts";
+import type { Node, Pod, Service } from "../cluster/model.ts";
+import type { Ip } from "../packet/ip.ts";
+import { protocolName } from "../packet/walking_packet.ts";
+import type { Packet } from "../packet/packet.ts";
+import { drawUint32 } from "./draw.ts";
+import type { Route } from "./plugin.ts";
+
+/** A Service address that is no host's own, and the Service it belongs to. */
+export interface VirtualAddress {
+  readonly kind: "cluster" | "external" | "load balancer";
+  readonly service: Service;
+}
+
+const LOCAL: Route = { kind: "local" };
+const OUTSIDE: Route = { kind: "wire", node: null };
+
+/**
+ * The cluster with what routing needs to know of it, indexed once per
+ * revision: plain native routing, every node knowing the way to every pod.
+ */
+export class World {
+  readonly cluster = new Cluster();
+  #revision = -1;
+  readonly #routes = new Map<string, Map<string, Route>>();
+  readonly #virtual = new Map<string, VirtualAddress>();
+  readonly #nodePorts = new Map<string, Service>();
+  readonly #links = new Map<string, string>();
+
+  /** Where `node` sends a packet for this address. */
+  route(node: Node, destination: Ip): Route {
+    this.#index();
+    let routes = this.#routes.get(node.name);
+    if (routes === undefined) this.#routes.set(node.name, routes = new Map());
+    const key = destination.text;
+    let route = routes.get(key);
+    if (route === undefined) {
+      if (routes.size > 100_000) routes.clear();
+      routes.set(key, route = this.#findRoute(node, destination));
+    }
+    return route;
+  }
+
+  /** The Service address that this is, if it is one. */
+  virtualAddress(ip: Ip): VirtualAddress | undefined {
+    this.#index();
+    return this.#virtual.get(ip.text);
+  }
+
+  /** The Service whose node port this is, if it is one. */
+  nodePortService(packet: Packet): Service | undefined {
+    this.#index();
+    return this.#nodePorts.get(
+      `${protocolName(packet.protocol)}/${packet.destinationPort}`,
+    );
+  }
+
+  /** The host end of a pod's link: `veth` and eight hex digits of its name. */
+  podLink(pod: Pod): string {
+    const key = `${pod.namespace}/${pod.name}`;
+    let link = this.#links.get(key);
+    if (link === undefined) {
+      const digits = drawUint32(0, key).toString(16).padStart(8, "0");
+      this.#links.set(key, link = `veth${digits}`);
+    }
+    return link;
+  }
+
+  /** An address of the node in this family, internal before external. */
+  nodeAddress(node: Node, family: 4 | 6): Ip | undefined {
+    return node.internalIps.find((ip) => ip.family === family) ??
+      node.externalIps.find((ip) => ip.family === family);
+  }
+
+  #findRoute(node: Node, destination: Ip): Route {
+    if (destination.isLoopback) return LOCAL;
+    const owner = this.cluster.nodeAt(destination);
+    if (owner !== undefined) {
+      return owner.name === node.name ? LOCAL : { kind: "wire", node: owner };
+    }
+    const pod = this.cluster.podAt(destination);
+    if (pod === undefined) return OUTSIDE;
+    if (pod.node === node.name) return { kind: "pod", pod };
+    const podNode = this.cluster.nodes.get(pod.node);
+    return podNode === undefined ? OUTSIDE : { kind: "wire", node: podNode };
+  }
+
+  #index(): void {
+    if (this.#revision === this.cluster.revision) return;
+    this.#revision = this.cluster.revision;
+    this.#routes.clear();
+    this.#virtual.clear();
+    this.#nodePorts.clear();
+    for (const service of this.cluster.services.values()) {
+      const add = (ip: Ip, kind: VirtualAddress["kind"]) =>
+        this.#virtual.set(ip.text, { kind, service });
+      for (const ip of service.clusterIps) add(ip, "cluster");
+      for (const ip of service.externalIps) add(ip, "external");
+      for (const { ip } of service.loadBalancerIps) add(ip, "load balancer");
+      for (const { nodePort, protocol } of service.ports) {
+        if (nodePort !== null) {
+          const key = `${protocol.toLowerCase()}/${nodePort}`;
+          this.#nodePorts.set(key, service);
+        }
+      }
+    }
+  }
+}
