@@ -17,17 +17,24 @@ export class Ip {
     w1: number,
     w2: number,
     w3: number,
+    text?: string,
   ) {
     this.family = family;
     this.w0 = w0;
     this.w1 = w1;
     this.w2 = w2;
     this.w3 = w3;
+    this.#text = text;
   }
 
   /** An IPv4 address from its value as an unsigned 32-bit number. */
   static v4(value: number): Ip {
     return new Ip(4, 0, 0, 0, value >>> 0);
+  }
+
+  /** The same where the canonical text is at hand already. */
+  static v4WithText(value: number, text: string): Ip {
+    return new Ip(4, 0, 0, 0, value >>> 0, text);
   }
 
   /** An IPv6 address from four words, the most significant first. */
@@ -184,7 +191,7 @@ function parseV4(text: string): Ip | undefined {
     }
   }
   if (dots !== 3 || octet < 0) return undefined;
-  return Ip.v4(value * 256 + octet);
+  return Ip.v4WithText(value * 256 + octet, text);
 }
 
 function parseV6(text: string): Ip | undefined {

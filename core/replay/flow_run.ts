@@ -51,17 +51,17 @@ interface Leg {
   readonly key: string;
 }
 
-/** What came of a leg and all legs behind it. */
+/** What came of a leg and all legs behind it; filled in as it becomes known. */
 interface LegResult {
-  readonly verdict: Verdict;
-  readonly reason: string | null;
-  readonly rule: Rule | null;
-  readonly decidedAt: string | null;
-  readonly backend: string | null;
-  readonly receiver: string | null;
-  readonly source: string | null;
-  readonly http: HttpOutcome | null;
-  readonly reply: boolean;
+  verdict: Verdict;
+  reason: string | null;
+  rule: Rule | null;
+  decidedAt: string | null;
+  backend: string | null;
+  receiver: string | null;
+  source: string | null;
+  http: HttpOutcome | null;
+  reply: boolean;
 }
 
 /** What a flow needs of the replay it is part of. */
@@ -175,7 +175,7 @@ class FlowRun {
     const { walker, end } = walk;
     switch (end.kind) {
       case "stopped":
-        return { ...failed(end.verdict, end.reason), ...pickDecision(end) };
+        return stoppedResult(end, end.verdict, end.reason);
       case "delivered":
         return this.#received(leg, walker, end.to);
       case "proxied":
@@ -193,6 +193,7 @@ class FlowRun {
       packet: leg.opening,
       node: entry,
       direction: "original",
+      owner: leg.owner,
     });
     if (from.kind === "outside") {
       this.#tally.encryption.push(
@@ -210,32 +211,26 @@ class FlowRun {
   #received(leg: Leg, walker: Walker, to: Receiver): LegResult {
     const { packet } = walker;
     const spoken = applicationReads(packet.payload);
-    const received = {
-      backend: packet.destinationPort === 0
-        ? packet.destination.text
-        : formatEndpoint(packet.destination, packet.destinationPort),
-      receiver: this.#receiverName(to, packet),
-      source: packet.source.text,
-    };
-    if (spoken === null) {
-      return {
-        ...failed("error", "TLS not terminated: the receiver cannot read it"),
-        ...received,
-      };
-    }
-    const answered = this.#answer(leg, walker, to);
-    const http = spoken.kind === "http" && answered === null
-      ? {
+    const result = spoken === null
+      ? failed("error", "TLS not terminated: the receiver cannot read it")
+      : this.#answer(leg, walker, to) ?? failed("forwarded", null);
+    result.backend = packet.destinationPort === 0
+      ? packet.destination.text
+      : formatEndpoint(packet.destination, packet.destinationPort);
+    result.receiver = this.#receiverName(to, packet);
+    result.source = packet.source.text;
+    if (result.verdict !== "forwarded") return result;
+    result.reply = true;
+    if (spoken?.kind === "http") {
+      const { method, authority, path } = spoken.request;
+      result.http = {
         status: 200,
         route: this.#route,
-        request:
-          `${spoken.request.method} ${spoken.request.authority} ${spoken.request.path}`,
+        request: `${method} ${authority} ${path}`,
         location: null,
-      }
-      : null;
-    return answered === null
-      ? { ...failed("forwarded", null), ...received, http, reply: true }
-      : { ...answered, ...received };
+      };
+    }
+    return result;
   }
 
   #proxied(
@@ -259,9 +254,13 @@ class FlowRun {
     const place = this.#stand(proxy.place);
     if (typeof place === "string") return failed("error", place);
     const broken = this.#answerFromProxy(leg, walker, end, place);
-    return broken === null
-      ? { ...result, reply: true }
-      : { ...broken, backend: result.backend, receiver: result.receiver };
+    if (broken === null) {
+      result.reply = true;
+      return result;
+    }
+    broken.backend = result.backend;
+    broken.receiver = result.receiver;
+    return broken;
   }
 
   #decided(
@@ -276,33 +275,18 @@ class FlowRun {
         return this.#forward(leg, packet, decision, end);
       case "respond": {
         this.#route = decision.route;
-        return {
-          ...failed(decision.verdict, decision.reason),
-          rule: decision.rule,
-          decidedAt,
-          source: packet.source.text,
-          http: applicationReads(packet.payload)?.kind === "http"
-            ? {
-              status: decision.status,
-              route: decision.route,
-              request: null,
-              location: decision.location,
-            }
-            : null,
-        };
+        const result = decidedResult(decision, decision.verdict, decidedAt);
+        result.source = packet.source.text;
+        if (applicationReads(packet.payload)?.kind === "http") {
+          const { status, route, location } = decision;
+          result.http = { status, route, request: null, location };
+        }
+        return result;
       }
       case "reset":
-        return {
-          ...failed(decision.verdict, decision.reason),
-          rule: decision.rule,
-          decidedAt,
-        };
+        return decidedResult(decision, decision.verdict, decidedAt);
       case "unknown":
-        return {
-          ...failed("unknown", decision.reason),
-          rule: decision.rule,
-          decidedAt,
-        };
+        return decidedResult(decision, "unknown", decidedAt);
     }
   }
 
@@ -357,18 +341,24 @@ class FlowRun {
     ) {
       return null;
     }
-    const answer = packet.answer();
-    const standing = to.kind === "pod"
-      ? this.#stand({
-        kind: "pod",
-        namespace: to.pod.namespace,
-        name: to.pod.name,
-      })
-      : to.kind === "node"
-      ? { kind: "node", node: to.node, pod: null } as const
-      : { kind: "outside", ip: packet.destination, via: null } as const;
+    const standing = this.#standingOf(to, packet);
     if (typeof standing === "string") return failed("error", standing);
-    return this.#walkBack(leg, walker, { answer, standing });
+    return this.#walkBack(leg, walker, { answer: packet.answer(), standing });
+  }
+
+  #standingOf(to: Receiver, packet: WalkingPacket): Standing | string {
+    switch (to.kind) {
+      case "pod": {
+        const node = this.#environment.runtime.node(to.pod.node);
+        return node === undefined
+          ? `node ${to.pod.node} is missing`
+          : { kind: "pod", pod: to.pod, node };
+      }
+      case "node":
+        return { kind: "node", node: to.node, pod: null };
+      case "outside":
+        return { kind: "outside", ip: packet.destination, via: null };
+    }
   }
 
   #answerFromProxy(
@@ -400,23 +390,23 @@ class FlowRun {
       ? this.#entryNode(answer, null)
       : standing.node;
     if (typeof entry === "string") return failed("error", entry);
-    const returning = this.#walker(
-      { ...leg, owner: replyOwner(standing) },
-      { packet: answer, node: entry, direction: "reply" },
-    );
+    const returning = this.#walker(leg, {
+      packet: answer,
+      node: entry,
+      direction: "reply",
+      owner: replyOwner(standing),
+    });
     const end = standing.kind === "outside"
       ? returning.fromWire()
       : standing.kind === "pod"
       ? returning.fromPod(standing.pod)
       : returning.fromNode();
     if (end.kind === "stopped") {
-      return {
-        ...failed(
-          end.verdict === "unknown" ? "unknown" : "dropped",
-          `reply lost: ${end.reason}`,
-        ),
-        ...pickDecision(end),
-      };
+      return stoppedResult(
+        end,
+        end.verdict === "unknown" ? "unknown" : "dropped",
+        `reply lost: ${end.reason}`,
+      );
     }
     if (end.kind === "proxied") {
       return failed("unknown", `the reply met ${end.proxy.name}`);
@@ -460,6 +450,7 @@ class FlowRun {
       readonly packet: WalkingPacket;
       readonly node: RunningNode;
       readonly direction: "original" | "reply";
+      readonly owner: SocketOwner | null;
     },
   ): Walker {
     const { world, runtime, nowNs, seed } = this.#environment;
@@ -467,7 +458,7 @@ class FlowRun {
       cluster: world.cluster,
       direction: init.direction,
       nowNs,
-      owner: leg.owner,
+      owner: init.owner,
       node: init.node.node,
       tally: this.#tally,
       drawHash: extend(seed ^ 0x811c9dc5, leg.key),
@@ -680,10 +671,26 @@ function failed(verdict: Verdict, reason: string | null): LegResult {
   };
 }
 
-function pickDecision(
+function stoppedResult(
   end: Extract<WalkEnd, { kind: "stopped" }>,
-): Pick<LegResult, "rule" | "decidedAt"> {
-  return { rule: end.rule, decidedAt: end.decidedAt };
+  verdict: Verdict,
+  reason: string,
+): LegResult {
+  const result = failed(verdict, reason);
+  result.rule = end.rule;
+  result.decidedAt = end.decidedAt;
+  return result;
+}
+
+function decidedResult(
+  decision: { readonly reason: string; readonly rule: Rule | null },
+  verdict: Verdict,
+  decidedAt: string,
+): LegResult {
+  const result = failed(verdict, decision.reason);
+  result.rule = decision.rule;
+  result.decidedAt = decidedAt;
+  return result;
 }
 
 /** What the client of a proxy gets when the flow behind it failed: HTTP is answered, all else is cut. */
@@ -694,16 +701,15 @@ function upstreamFailed(
 ): LegResult {
   const answered = result.verdict === "forwarded" ||
     result.verdict === "unknown" || result.http !== null;
-  if (answered || payload.kind !== "http") return result;
-  return {
-    ...result,
-    http: {
+  if (!answered && payload.kind === "http") {
+    result.http = {
       status: UPSTREAM_FAILED_STATUS,
       route,
       request: null,
       location: null,
-    },
-  };
+    };
+  }
+  return result;
 }
 
 /** What an application reads from a connection; null when a proxy's wrapping is still round it. */

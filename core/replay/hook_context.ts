@@ -1,7 +1,7 @@
 import type { ClusterView } from "../cluster/view.ts";
 import type { Node, Pod } from "../cluster/model.ts";
 import type { Connection, Conntrack } from "./conntrack.ts";
-import { extend, finish, pickIndex } from "./draw.ts";
+import { drawUint32, extend, finish, pickIndex } from "./draw.ts";
 import type { Hook } from "./hook.ts";
 import type { CostKind, WeightedBackend } from "./outcome.ts";
 import type { HookContext, Route, SocketOwner } from "./plugin.ts";
@@ -20,8 +20,9 @@ export class WalkContext implements HookContext {
   hook: Hook = "socket";
   node: Node;
   pod: Pod | null = null;
-  inInterface = "";
-  outInterface = "";
+  /** Links by name, or the pod at their other end; named only when asked for. */
+  inLink: Pod | string = "";
+  outLink: Pod | string = "";
   route: Route | null = null;
   readonly #tally: Tally;
   readonly #drawHash: number;
@@ -52,6 +53,14 @@ export class WalkContext implements HookContext {
     this.#drawHash = init.drawHash;
     this.#pickHash = init.pickHash;
     this.#opened = init.opened;
+  }
+
+  get inInterface(): string {
+    return linkName(this.inLink);
+  }
+
+  get outInterface(): string {
+    return linkName(this.outLink);
   }
 
   enter(handler: BoundHandler): void {
@@ -105,4 +114,11 @@ export class WalkContext implements HookContext {
     }
     return state;
   }
+}
+
+/** The host end of a pod's link is `veth` and eight hex digits of its name. */
+function linkName(link: Pod | string): string {
+  if (typeof link === "string") return link;
+  const digits = drawUint32(0, `${link.namespace}/${link.name}`).toString(16);
+  return `veth${digits.padStart(8, "0")}`;
 }

@@ -3,7 +3,7 @@ import type { Node } from "../cluster/model.ts";
 import type { Event } from "../event.ts";
 import { Conntrack } from "./conntrack.ts";
 import { orderHandlers, sortedPlugins } from "./handler_order.ts";
-import { type Hook, HOOKS } from "./hook.ts";
+import { HOOKS } from "./hook.ts";
 import type { Handler, Plugin, PluginUse, Stack } from "./plugin.ts";
 
 /** One plugin of a running stack: its folded state and what was compiled from it. */
@@ -66,7 +66,8 @@ export interface BoundHandler {
 /** A node with its handlers at each hook. */
 export interface RunningNode {
   readonly node: Node;
-  readonly hooks: Readonly<Record<Hook, readonly BoundHandler[]>>;
+  /** By the index of the hook in {@link HOOKS}. */
+  readonly hooks: readonly (readonly BoundHandler[])[];
 }
 
 /** State that outlives recompilation: per node and plugin. */
@@ -150,16 +151,15 @@ export class StackRuntime {
       };
     });
     const order = orderHandlers(uses);
-    const hooks = Object.fromEntries(HOOKS.map((hook) => [
-      hook,
+    const hooks = HOOKS.map((hook) =>
       order[hook].flatMap(({ plugin, name }): BoundHandler[] => {
         const { handlers, kept, name: pluginName } = attached[plugin]!;
         const handle = handlers[name];
         return handle === undefined
           ? []
           : [{ plugin: pluginName, handle, ...kept }];
-      }),
-    ])) as Record<Hook, BoundHandler[]>;
+      })
+    );
     return { node, hooks };
   }
 

@@ -12,7 +12,7 @@ export class Tally {
   readonly encryption: string[] = [];
   backends = NO_BACKENDS;
   identity: string | null = null;
-  readonly #costs = new Float64Array(COSTS.length);
+  readonly #costs = COSTS.map(() => 0);
   readonly #hops: Hop[] | null;
 
   /** With `trace` it keeps every hop; without, none. */

@@ -94,7 +94,6 @@ export class Walker {
 
   /** From a process in a pod. */
   fromPod(pod: Pod): WalkEnd {
-    const link = this.#world.podLink(pod);
     this.#interfaces("", "eth0");
     const left = this.#run("pod-out", pod);
     if (left !== null) return left;
@@ -104,8 +103,8 @@ export class Walker {
     ) {
       return this.#deliver({ kind: "pod", pod });
     }
-    this.#interfaces(link, "");
-    return this.#run("from-pod", pod) ?? this.#enter(link);
+    this.#interfaces(pod, "");
+    return this.#run("from-pod", pod) ?? this.#enter(pod);
   }
 
   /** From a process in the node's own namespace. */
@@ -113,13 +112,13 @@ export class Walker {
     const context = this.#context;
     const route = this.#world.route(this.#node.node, this.packet.destination);
     context.route = route;
-    this.#interfaces("", this.#outInterface(route));
+    this.#interfaces("", outLink(route));
     const stopped = this.#run("output", null);
     if (stopped !== null) return stopped;
     // ip_route_me_harder(): a destination changed in output is routed anew.
     const routed = this.#world.route(this.#node.node, this.packet.destination);
     context.route = routed;
-    this.#interfaces("", this.#outInterface(routed));
+    this.#interfaces("", outLink(routed));
     if (routed.kind !== "local") return this.#leave(routed);
     const sent = this.#run("postrouting", null);
     if (sent !== null) return sent;
@@ -134,15 +133,15 @@ export class Walker {
     return this.#run("from-wire", null) ?? this.#enter("eth0");
   }
 
-  #enter(inInterface: string): WalkEnd {
+  #enter(inLink: Pod | string): WalkEnd {
     this.#context.route = null;
-    this.#interfaces(inInterface, "");
+    this.#interfaces(inLink, "");
     const stopped = this.#run("prerouting", null);
     if (stopped !== null) return stopped;
     const route = this.#world.route(this.#node.node, this.packet.destination);
     this.#context.route = route;
     if (route.kind === "local") return this.#input();
-    this.#interfaces(inInterface, this.#outInterface(route));
+    this.#interfaces(inLink, outLink(route));
     return this.#run("forward", null) ?? this.#leave(route);
   }
 
@@ -177,7 +176,7 @@ export class Walker {
   }
 
   #toPod(pod: Pod): WalkEnd {
-    this.#interfaces(this.#context.inInterface, this.#world.podLink(pod));
+    this.#interfaces(this.#context.inLink, pod);
     const stopped = this.#run("to-pod", pod);
     if (stopped !== null) return stopped;
     this.#clearMark();
@@ -231,11 +230,12 @@ export class Walker {
   }
 
   #run(hook: Hook, pod: Pod | null): WalkEnd | null {
-    const handlers = this.#node.hooks[hook];
+    const hookIndex = HOOK_INDEX[hook];
+    const handlers = this.#node.hooks[hookIndex]!;
     const context = this.#context;
     context.hook = hook;
     context.pod = pod;
-    if (HOOK_INDEX[hook] < this.#bypassUntil) {
+    if (hookIndex < this.#bypassUntil) {
       if (this.#tally.traced && handlers.length > 0) {
         this.#note({
           hook,
@@ -394,18 +394,18 @@ export class Walker {
     if (this.packet.mark !== 0) this.packet = this.packet.with({ mark: 0 });
   }
 
-  #interfaces(inInterface: string, outInterface: string): void {
-    this.#context.inInterface = inInterface;
-    this.#context.outInterface = outInterface;
+  #interfaces(inLink: Pod | string, outLink: Pod | string): void {
+    this.#context.inLink = inLink;
+    this.#context.outLink = outLink;
   }
+}
 
-  #outInterface(route: Route): string {
-    return route.kind === "local"
-      ? "lo"
-      : route.kind === "pod"
-      ? this.#world.podLink(route.pod)
-      : "eth0";
-  }
+function outLink(route: Route): Pod | string {
+  return route.kind === "local"
+    ? "lo"
+    : route.kind === "pod"
+    ? route.pod
+    : "eth0";
 }
 
 function isList(

@@ -1,9 +1,8 @@
 import { Cluster } from "../cluster/cluster.ts";
-import type { Node, Pod, Service } from "../cluster/model.ts";
+import type { Node, Service } from "../cluster/model.ts";
 import type { Ip } from "../packet/ip.ts";
 import { protocolName } from "../packet/walking_packet.ts";
 import type { Packet } from "../packet/packet.ts";
-import { drawUint32 } from "./draw.ts";
 import type { Route } from "./plugin.ts";
 
 /** A Service address that is no host's own, and the Service it belongs to. */
@@ -22,17 +21,19 @@ const OUTSIDE: Route = { kind: "wire", node: null };
 export class World {
   readonly cluster = new Cluster();
   #revision = -1;
-  readonly #routes = new Map<string, Map<string, Route>>();
+  /** Per node, by the address as a 32-bit number, or as text for IPv6. */
+  readonly #routes = new Map<string, Map<number | string, Route>>();
   readonly #virtual = new Map<string, VirtualAddress>();
   readonly #nodePorts = new Map<string, Service>();
-  readonly #links = new Map<string, string>();
 
   /** Where `node` sends a packet for this address. */
   route(node: Node, destination: Ip): Route {
     this.#index();
     let routes = this.#routes.get(node.name);
     if (routes === undefined) this.#routes.set(node.name, routes = new Map());
-    const key = destination.text;
+    const key = destination.family === 4
+      ? destination.w3 | 0
+      : destination.text;
     let route = routes.get(key);
     if (route === undefined) {
       if (routes.size > 100_000) routes.clear();
@@ -53,17 +54,6 @@ export class World {
     return this.#nodePorts.get(
       `${protocolName(packet.protocol)}/${packet.destinationPort}`,
     );
-  }
-
-  /** The host end of a pod's link: `veth` and eight hex digits of its name. */
-  podLink(pod: Pod): string {
-    const key = `${pod.namespace}/${pod.name}`;
-    let link = this.#links.get(key);
-    if (link === undefined) {
-      const digits = drawUint32(0, key).toString(16).padStart(8, "0");
-      this.#links.set(key, link = `veth${digits}`);
-    }
-    return link;
   }
 
   /** An address of the node in this family, internal before external. */
