@@ -18,6 +18,8 @@ export const LIMITS = {
   workloadReplicas: 10_000,
   /** Pods that one import makes for controllers. */
   synthesisedPods: 100_000,
+  /** Bytes of all files of one import. */
+  importBytes: 512 * 1024 * 1024,
   /** Files of one import. */
   manifestFiles: 10_000,
   /** Aliases one DNS name is followed through. */
@@ -58,6 +60,8 @@ export const LIMITS = {
   captureInterfaces: 4_096,
   /** Names, policies, requests or lines remembered of one recorded connection. */
   recordedDetails: 64,
+  /** Sets of labels that the connections of a recording share. */
+  labelSets: 4_096,
   /** Kinds told apart in the counts of what an import left out. */
   tallyKinds: 64,
   /** Stacks of one scenario. */
@@ -70,4 +74,8 @@ export const LIMITS = {
   flowsPerStep: 100_000,
   /** Flows that one step of a scenario replays from a recording. */
   replayedFlows: 1_000_000,
+  /** Bytes of one line of a rule dump; iptables-restore reads 10240. */
+  ruleLineBytes: 10_240,
+  /** Rules of one rule dump. */
+  rulesPerDump: 1_000_000,
 } as const;

@@ -1,0 +1,98 @@
+import { InputError } from "../../core/errors.ts";
+
+/** What every command exits with. */
+export const EXIT = {
+  ok: 0,
+  /** A comparison or an expectation came out otherwise. */
+  differs: 1,
+  badInput: 2,
+  internal: 3,
+} as const;
+
+/** A command line that cannot be understood; printed with the usage below it. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly code = "usage";
+}
+
+/**
+ * Runs a command and exits with the number it returns. What is wrong with an
+ * input is printed to stderr, problem by problem, and exits with 2; anything
+ * else that is thrown is our own fault, is printed with its stack, and exits
+ * with 3.
+ *
+ * @example
+ * ```ts
+ * if (import.meta.main) await runMain((args) => args.length === 0 ? 2 : 0);
+ * ```
+ */
+export async function runMain(
+  main: (args: readonly string[]) => number | Promise<number>,
+): Promise<never> {
+  Deno.exit(await exitCode(main));
+}
+
+async function exitCode(
+  main: (args: readonly string[]) => number | Promise<number>,
+): Promise<number> {
+  try {
+    return await main(Deno.args);
+  } catch (error) {
+    // `log show FILE | head` has seen enough.
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+    if (error instanceof InputError || isUsage(error)) {
+      printError(`${paint("error")}: ${printable(error.message)}`);
+      return EXIT.badInput;
+    }
+    const stack = error instanceof Error ? error.stack : undefined;
+    const text = printable(stack ?? String(error));
+    printError(`${paint("internal error")}: ${text}`);
+    return EXIT.internal;
+  }
+}
+
+/** Writes text and a newline to stdout. */
+export function print(text: string): void {
+  writeAll(Deno.stdout, text);
+}
+
+/** Writes text and a newline to stderr. */
+export function printError(text: string): void {
+  writeAll(Deno.stderr, text);
+}
+
+/**
+ * Text from an input, safe for a terminal: control characters (C1 too, which
+ * JSON leaves as they are) and marks that turn the direction of writing are
+ * shown as escapes. Newlines and tabs stay.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) =>
+      `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** parseArgs of node:util throws TypeErrors with codes of its own. */
+function isUsage(error: unknown): error is Error {
+  return error instanceof UsageError ||
+    error instanceof Error && "code" in error &&
+      String(error.code).startsWith("ERR_PARSE_ARGS_");
+}
+
+function paint(text: string): string {
+  const colours = Deno.stderr.isTerminal() && !Deno.noColor;
+  return colours ? `\x1b[31m${text}\x1b[0m` : text;
+}
+
+function writeAll(
+  target: { writeSync(bytes: Uint8Array): number },
+  text: string,
+): void {
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  for (let at = 0; at < bytes.length;) {
+    at += target.writeSync(bytes.subarray(at));
+  }
+}
