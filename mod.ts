@@ -53,6 +53,8 @@ export {
   NETFILTER_TIMEOUTS,
   type Tuple,
 } from "./core/replay/conntrack.ts";
+export { checkPlugin, type LawCheck } from "./core/replay/check_plugin.ts";
+export { standardTape } from "./core/replay/standard_tape.ts";
 export { flowIntent, runFlows, stackOf, use } from "./core/replay/testing.ts";
 export type { ShortFlow, TestUse } from "./core/replay/testing.ts";
 export {
@@ -61,8 +63,8 @@ export {
   type EventTypes,
   type IdentityEvents,
   makeTape,
-  newEvent,
   type NewEvent,
+  newEvent,
   type PacketEvents,
   type PolicyEvents,
   type Tape,
@@ -103,7 +105,10 @@ export {
   type SourcePosition,
 } from "./core/source.ts";
 export { InputError, type Problem } from "./core/errors.ts";
-export { compareResults, type StackResult } from "./core/diff/compare_results.ts";
+export {
+  compareResults,
+  type StackResult,
+} from "./core/diff/compare_results.ts";
 export {
   COMPARED_FIELDS,
   type ComparedField,
