@@ -6,26 +6,7 @@
  *
  * @module
  */
-export {
-  type Action,
-  type Checked,
-  definePlugin,
-  type Exchange,
-  type Handled,
-  type Handler,
-  type HookContext,
-  type Manifest,
-  type ModelClaim,
-  noOptions,
-  type OptionsSchema,
-  type Plugin,
-  type PluginUse,
-  type Proxy,
-  type ProxyDecision,
-  type Route,
-  type SocketOwner,
-  type Stack,
-} from "./core/replay/plugin.ts";
+export * from "./core/plugin_api.ts";
 export {
   type FlowResult,
   mergeShards,
@@ -34,7 +15,6 @@ export {
   type ReplayOptions,
   type ReplayResult,
 } from "./core/replay/engine.ts";
-export { type Hook, HOOKS, PRIORITY } from "./core/replay/hook.ts";
 export type { Hop, HopAction, Journey } from "./core/replay/hop.ts";
 export {
   type CostKind,
@@ -55,12 +35,15 @@ export {
 } from "./core/replay/conntrack.ts";
 export { checkPlugin, type LawCheck } from "./core/replay/check_plugin.ts";
 export { standardTape } from "./core/replay/standard_tape.ts";
-export { flowIntent, runFlows, stackOf, use } from "./core/replay/testing.ts";
-export type { ShortFlow, TestUse } from "./core/replay/testing.ts";
 export {
-  type Event,
-  type EventType,
-  type EventTypes,
+  flowIntent,
+  runFlows,
+  type ShortFlow,
+  stackOf,
+  type TestUse,
+  use,
+} from "./core/replay/testing.ts";
+export {
   type IdentityEvents,
   makeTape,
   type NewEvent,
@@ -69,41 +52,6 @@ export {
   type PolicyEvents,
   type Tape,
 } from "./core/event.ts";
-export { Cidr, compareIp, Ip } from "./core/packet/ip.ts";
-export {
-  type HttpRequest,
-  type Packet,
-  type PacketChange,
-  type Payload,
-  PROTOCOL,
-  TCP_FLAG,
-} from "./core/packet/packet.ts";
-export type { ClusterView, Resolution } from "./core/cluster/view.ts";
-export {
-  type ContainerPort,
-  type Endpoint,
-  type EndpointSlice,
-  type KubeObject,
-  type Labels,
-  type LoadBalancerIp,
-  type Namespace,
-  type Node,
-  objectKey,
-  type ObjectMeta,
-  type ObjectSource,
-  partPosition,
-  type Pod,
-  type PortEndpoint,
-  type Protocol,
-  type Service,
-  type ServicePort,
-} from "./core/cluster/model.ts";
-export {
-  type Basis,
-  formatPosition,
-  type Rule,
-  type SourcePosition,
-} from "./core/source.ts";
 export { InputError, type Problem } from "./core/errors.ts";
 export {
   compareResults,

@@ -277,7 +277,7 @@ class FlowRun {
         this.#route = decision.route;
         const result = decidedResult(decision, decision.verdict, decidedAt);
         result.source = packet.source.text;
-        if (applicationReads(packet.payload)?.kind === "http") {
+        if (carriesHttp(packet.payload)) {
           const { status, route, location } = decision;
           result.http = { status, route, request: null, location };
         }
@@ -725,6 +725,12 @@ function applicationReads(
     case "connect":
       return null;
   }
+}
+
+/** Whether a request is in there for a proxy that holds the keys. */
+function carriesHttp(payload: Payload): boolean {
+  return payload.kind === "http" ||
+    (payload.kind !== "opaque" && carriesHttp(payload.inside));
 }
 
 function applicationPayload(application: Application, host: string): Payload {

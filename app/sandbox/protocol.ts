@@ -1,0 +1,45 @@
+import type { Event } from "../../core/event.ts";
+import type { FlowResult } from "../../core/replay/engine.ts";
+
+/** One plugin of a stack: one of ours by name, or a bundle by its place in the list. */
+export type SandboxUse =
+  | { readonly plugin: string; readonly options: unknown }
+  | { readonly bundle: number; readonly options: unknown };
+
+/** What the host says to start with. One JSON document a line, both ways. */
+export interface SandboxStart {
+  readonly kind: "start";
+  readonly name: string;
+  readonly plugins: readonly SandboxUse[];
+  /** Code of the bundles. */
+  readonly bundles: readonly string[];
+  readonly seed: number;
+  readonly trace: "full" | "outcome";
+}
+
+/** Events to apply, in tape order; answered by {@link SandboxResults}. */
+export interface SandboxEvents {
+  readonly kind: "events";
+  readonly events: readonly Event[];
+}
+
+/** The plugins are loaded; their names and versions. */
+export interface SandboxReady {
+  readonly kind: "ready";
+  readonly plugins: readonly string[];
+}
+
+/** What became of the flows among the events. */
+export interface SandboxResults {
+  readonly kind: "results";
+  readonly results: readonly FlowResult[];
+}
+
+/** A plugin threw, or could not be loaded; the sandbox ends. */
+export interface SandboxFailure {
+  readonly kind: "failed";
+  readonly message: string;
+}
+
+export type ToSandbox = SandboxStart | SandboxEvents;
+export type FromSandbox = SandboxReady | SandboxResults | SandboxFailure;
