@@ -12,10 +12,17 @@ export interface ReadValue {
 /** Why and where a text is not what it should be. */
 export class ReadFailure extends Error {
   readonly offset: number;
+  /** Whether no other reader could do better. */
+  readonly final: boolean;
 
-  constructor(message: string, offset: number) {
+  constructor(
+    message: string,
+    offset: number,
+    { final = false }: { final?: boolean } = {},
+  ) {
     super(message);
     this.offset = offset;
+    this.final = final;
   }
 }
 
@@ -58,7 +65,8 @@ class JsonReader {
 
   #value(depth: number): unknown {
     if (depth > LIMITS.documentDepth) {
-      throw this.#failure(`nested deeper than ${LIMITS.documentDepth}`);
+      const message = `it is nested deeper than ${LIMITS.documentDepth}`;
+      throw new ReadFailure(message, this.#position, { final: true });
     }
     const first = this.#text[this.#position];
     if (first === "{") return this.#object(depth);

@@ -16,7 +16,8 @@ export class SourceText {
   constructor(file: string, text: string) {
     this.file = file;
     this.text = text;
-    this.#secret = /\bkind["']?[ \t]*:[ \t]*["']?Secret/.test(text);
+    this.#secret = /\bkind["']?[ \t]*:[ \t]*["']?Secret/.test(text) &&
+      /["'\s{,](?:stringData|data)["']?[ \t]*:/.test(text);
   }
 
   /** Line and column, from 1, of an offset from 0. */
@@ -49,13 +50,15 @@ export class SourceText {
       : shown;
   }
 
-  /** A problem at a position of this text, with its excerpt. */
+  /** A problem at a position of this text, with its excerpt; beside a Secret without what it quotes. */
   problem(
     at: SourcePosition,
     about: Omit<Problem, "at" | "excerpt">,
   ): Problem {
     const excerpt = this.excerpt(at.line);
-    return { ...about, at, ...(excerpt === undefined ? {} : { excerpt }) };
+    if (excerpt !== undefined) return { ...about, at, excerpt };
+    const message = about.message.replace(/"[^"]*"?|'[^']*'?/g, '"…"');
+    return { ...about, at, message };
   }
 }
 

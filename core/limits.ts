@@ -8,6 +8,8 @@ export const LIMITS = {
   conntrackEntries: 1_048_576,
   /** Bytes of one YAML or JSON document. */
   documentBytes: 64 * 1024 * 1024,
+  /** Bytes of YAML in more than block style, which takes a slower reader and much memory. */
+  yamlFullBytes: 16 * 1024 * 1024,
   /** Nesting of one YAML or JSON document. */
   documentDepth: 100,
   /** YAML aliases resolved in one document. */
@@ -53,7 +55,9 @@ export const LIMITS = {
   /** Extension headers of one IPv6 packet. */
   ipv6Extensions: 16,
   /** Connections a recording is folded into at one time; the one longest unseen is closed for a new one. */
-  openConnections: 65_536,
+  openConnections: 16_384,
+  /** Packets remembered that a translation may show again. */
+  recentTranslations: 4_096,
   /** Bytes of one pcapng block that is read, not skipped. */
   captureBlockBytes: 1024 * 1024,
   /** Interfaces of one pcapng section. */
@@ -78,4 +82,8 @@ export const LIMITS = {
   ruleLineBytes: 10_240,
   /** Rules of one rule dump. */
   rulesPerDump: 1_000_000,
+  /** Lines of one `wg show` dump: a peer each. */
+  wgDumpLines: 100_000,
+  /** Entries of a plugin's least-recently-used table. */
+  lruEntries: 65_536,
 } as const;

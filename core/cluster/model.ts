@@ -149,6 +149,8 @@ export interface KubeObject {
     readonly creationTimestamp?: string;
   };
   readonly spec?: unknown;
+  /** Several specs in one object, where a kind allows them. */
+  readonly specs?: unknown;
   readonly status?: unknown;
   readonly data?: unknown;
   /** Where the object was read, and `line:column` of each mapping entry and list item in it. */
