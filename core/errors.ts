@@ -4,6 +4,7 @@ import { formatPosition, type SourcePosition } from "./source.ts";
 export interface Problem {
   /** "Cannot <verb> <thing>: <reason>". */
   readonly message: string;
+  /** Where it is; a whole file counts as its first character. */
   readonly at: SourcePosition;
   /** The line it was found on, as written. */
   readonly excerpt?: string;
@@ -19,10 +20,14 @@ export interface Problem {
  * print them all and exit with 2.
  */
 export class InputError extends Error {
+  /** Tells it apart where `instanceof` cannot, as across processes. */
   override readonly name = "InputError";
+  /** For programs; never changes. */
   readonly code = "bad-input";
+  /** In the order of the input; at least one. */
   readonly problems: readonly Problem[];
 
+  /** The message is the text of all problems, one after the other. */
   constructor(problems: readonly Problem[], options?: { cause?: unknown }) {
     super(problems.map(formatProblem).join("\n"), options);
     this.problems = problems;
@@ -80,18 +85,24 @@ export function nearest(
   return best;
 }
 
+/** Edits, and swaps of two letters side by side, which make the most common slips. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      const swapped = j > 1 && i > 1 && a[i - 1] === b[j - 2] &&
+        a[i - 2] === b[j - 1];
       row.push(Math.min(
         row[j - 1]! + 1,
         previous[j]! + 1,
         previous[j - 1]! + change,
+        swapped ? before[j - 2]! + 1 : Infinity,
       ));
     }
+    before = previous;
     previous = row;
   }
   return previous[b.length]!;

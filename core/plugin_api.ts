@@ -15,6 +15,7 @@ export type {
   Manifest,
   ModelClaim,
   OptionsSchema,
+  Overlay,
   Plugin,
   PluginUse,
   Proxy,

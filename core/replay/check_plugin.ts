@@ -2,20 +2,18 @@ import type { Event, Tape } from "../event.ts";
 import { canonicalJson } from "../log/mod.ts";
 import { mergeShards, Replay, replay } from "./engine.ts";
 import { HOOKS } from "./hook.ts";
-import type { Action, Handled, Handler, Plugin, Stack } from "./plugin.ts";
+import type { Action, Handled, Handler, Stack } from "./plugin.ts";
 import { definePlugin, noOptions } from "./plugin.ts";
 import { standardTape } from "./standard_tape.ts";
-import { stackOf, use } from "./testing.ts";
+import { type AnyPlugin, stackOf, use } from "./testing.ts";
 
 /** One law that every plugin must keep, and how this one breaks it. */
 export interface LawCheck {
+  /** One sentence, the same for every plugin. */
   readonly law: string;
   /** Null when the plugin keeps the law. */
   readonly broken: string | null;
 }
-
-// deno-lint-ignore no-explicit-any
-type AnyPlugin = Plugin<any, any, any, any>;
 
 /**
  * Checks a plugin against the laws of the engine on a standard tape: its

@@ -5,10 +5,15 @@ import type { Ip } from "../packet/ip.ts";
 
 /** Addresses and ports of one direction of a connection. */
 export interface Tuple {
+  /** IANA number: 6 is TCP. */
   readonly protocol: number;
+  /** Of the packet as the namespace sees it. */
   readonly source: Ip;
+  /** Of the same family as the source. */
   readonly destination: Ip;
+  /** Identifier for ICMP echo, 0 for protocols without ports. */
   readonly sourcePort: number;
+  /** 0 for protocols without ports. */
   readonly destinationPort: number;
 }
 
@@ -16,11 +21,13 @@ export interface Tuple {
 export interface ConntrackTimeouts {
   /** TCP without an answer; netfilter's SYN_SENT. */
   readonly tcpNewNs: number;
+  /** TCP once a reply was seen. */
   readonly tcpEstablishedNs: number;
   /** TCP after FIN or RST. */
   readonly tcpClosedNs: number;
   /** Other protocols until a reply, and after one. */
   readonly otherNewNs: number;
+  /** Other protocols after a reply. */
   readonly otherEstablishedNs: number;
 }
 
@@ -37,18 +44,23 @@ export const NETFILTER_TIMEOUTS: ConntrackTimeouts = {
 
 /** One connection. The reply tuple differs from the mirrored original where addresses are translated. */
 export class Connection {
+  /** Of the packet that opened it, before any translation. */
   readonly original: Tuple;
   /** What a packet of the reply direction looks like where it enters the namespace. */
   reply: Tuple;
   /** A packet of the reply direction was seen. */
   replied = false;
+  /** A FIN or RST was seen. */
   closed = false;
   /** In the table; until then the connection is forgotten with its packet. */
   confirmed = false;
+  /** The connection's own mark, not the packets'; 0 until somebody sets it. */
   mark = 0;
   /** Which bindings were made, null ones included: a nat table is consulted once. */
   destinationBound = false;
+  /** The same for the source. */
   sourceBound = false;
+  /** Virtual time from which it is not found any more; moved on by every packet. */
   expiresNs = 0;
   /** What the owner wants to remember of it; JSON-safe. */
   note: string | null = null;
@@ -56,8 +68,10 @@ export class Connection {
   table: Conntrack | null = null;
   /** Next in its hash chain, per direction. */
   nextOriginal: Connection | null = null;
+  /** The same in the chain of its reply tuple. */
   nextReply: Connection | null = null;
 
+  /** Untranslated: the reply tuple is the original one mirrored. */
   constructor(original: Tuple) {
     this.original = original;
     this.reply = mirrored(original);
@@ -78,7 +92,9 @@ export class Connection {
 
 /** A connection with the direction in which a packet travels it. */
 export interface Found {
+  /** The live entry: what is changed on it stays. */
   readonly connection: Connection;
+  /** `reply` when the packet matched the reply tuple. */
   readonly direction: "original" | "reply";
 }
 
@@ -89,11 +105,21 @@ export interface Found {
  *
  * @example
  * ```ts
+ * import { Ip } from "../packet/ip.ts";
+ *
+ * const toService: Tuple = {
+ *   protocol: 6,
+ *   source: Ip.of("10.0.1.5"),
+ *   sourcePort: 41_000,
+ *   destination: Ip.of("10.96.0.10"),
+ *   destinationPort: 80,
+ * };
  * const table = new Conntrack();
- * const found = table.find(packet, nowNs);
- * const connection = found?.connection ?? table.open(packet);
- * table.bindDestination(connection, { ip: backend, port: 8080 });
- * table.confirm(connection, nowNs);
+ * const connection = table.open(toService);
+ * table.bindDestination(connection, { ip: Ip.of("10.0.2.7"), port: 8080 });
+ * table.confirm(connection, 0);
+ * const found = table.find(connection.reply, 1_000_000);
+ * console.assert(found?.direction === "reply");
  * ```
  */
 export class Conntrack {
@@ -106,6 +132,7 @@ export class Conntrack {
   /** Where connections are noted as they are taken in, for whoever closes them. */
   opened: Connection[] | null = null;
 
+  /** An empty table; past `limit` entries the ones nearest to their end make room. */
   constructor(
     timeouts: ConntrackTimeouts = NETFILTER_TIMEOUTS,
     limit: number = LIMITS.conntrackEntries,

@@ -8,7 +8,6 @@ import type { Journey } from "./hop.ts";
 import type { Outcome } from "./outcome.ts";
 import { OutcomesHash } from "./outcomes_hash.ts";
 import type { Stack } from "./plugin.ts";
-import { StackRuntime } from "./stack_runtime.ts";
 import { World } from "./world.ts";
 
 /** How a tape is replayed. */
@@ -23,10 +22,13 @@ export interface ReplayOptions {
 
 /** What became of one flow of a tape. */
 export interface FlowResult {
+  /** As it stood on the tape. */
   readonly flow: FlowIntent;
+  /** Virtual time of its event, in ns. */
   readonly timeNs: number;
   /** Of its event on the tape. */
   readonly position: number;
+  /** What stacks are compared by. */
   readonly outcome: Outcome;
   /** Empty in outcome mode. */
   readonly journey: Journey;
@@ -34,6 +36,7 @@ export interface FlowResult {
 
 /** Everything a replay gives. */
 export interface ReplayResult {
+  /** One for each flow, in tape order. */
   readonly results: readonly FlowResult[];
   /** sha256 over the outcomes in tape order: equal on any machine, with any number of shards. */
   readonly hash: string;
@@ -44,22 +47,25 @@ export interface ReplayResult {
  *
  * @example
  * ```ts
- * const replay = new Replay(stack, { seed: 1, trace: "full" });
- * for (const event of tape) {
- *   const result = replay.apply(event);
- *   if (result !== undefined) show(result.outcome);
- * }
+ * import { standardTape } from "./standard_tape.ts";
+ *
+ * const bare = { name: "no plugins", plugins: [], nodes: {} };
+ * const replay = new Replay(bare, { seed: 1, trace: "full" });
+ * const outcomes = standardTape()
+ *   .map((event) => replay.apply(event)?.outcome)
+ *   .filter((outcome) => outcome !== undefined);
+ * console.assert(outcomes.some(({ verdict }) => verdict === "forwarded"));
  * ```
  */
 export class Replay {
-  readonly #world = new World();
-  readonly #runtime: StackRuntime;
+  readonly #world: World;
   readonly #options: ReplayOptions;
   #nowNs = 0;
 
+  /** Throws when the stack cannot be put together: a plugin twice, an order that goes in a circle. */
   constructor(stack: Stack, options: ReplayOptions) {
     this.#options = options;
-    this.#runtime = new StackRuntime(stack, this.#world.cluster);
+    this.#world = new World(stack);
   }
 
   /** Everything that exists now. */
@@ -69,7 +75,7 @@ export class Replay {
 
   /** The widest state the stack shares between flows; only `flow` may be sharded. */
   get scope(): "flow" | "node" | "cluster" {
-    return this.#runtime.scope();
+    return this.#world.runtime.scope();
   }
 
   /** Folds a control event, or runs a flow and says what became of it. */
@@ -77,15 +83,13 @@ export class Replay {
     invariant(event.timeNs >= this.#nowNs, "time goes back on the tape");
     this.#nowNs = event.timeNs;
     if (event.type !== "flow.opened") {
-      this.#world.cluster.apply(event);
-      this.#runtime.apply(event);
+      this.#world.apply(event);
       return undefined;
     }
     const { flow } = event.data;
     if (!this.#isMine(flow)) return undefined;
     const { outcome, journey } = runFlow(flow, {
       world: this.#world,
-      runtime: this.#runtime,
       seed: this.#options.seed,
       nowNs: event.timeNs,
       trace: this.#options.trace === "full",

@@ -366,3 +366,82 @@ Deno.test("WalkContext.pick() picks alike in different stacks from the same set"
   assertEquals(one, picks("postrouting", "two"));
   assertEquals(new Set(one).size, 3);
 });
+
+Deno.test("Replay sends from the address that routing gives after connect() hooks", () => {
+  const translating = at("socket", (packet) =>
+    packet.destination.isLoopback
+      ? {
+        kind: "rewrite",
+        change: { destination: Ip.of("10.0.2.10"), destinationPort: 8080 },
+        rule: null,
+      }
+      : undefined);
+  const [result] = runFlows({
+    manifests: CLUSTER,
+    stack: [translating],
+    flows: [{ from: "node/n1", to: "tcp://127.0.0.1:30080" }],
+  });
+  assertEquals(result!.outcome.verdict, "forwarded");
+  assertEquals(result!.outcome.source, "192.168.0.1");
+});
+
+Deno.test("Replay takes pods' traffic over the overlay that a plugin puts nodes on", () => {
+  const seen: string[] = [];
+  const overlaid = definePlugin({
+    manifest: {
+      name: "overlaid",
+      version: "1.0.0",
+      apiVersion: "v1",
+      consumes: [],
+      kinds: [],
+      hooks: {
+        wrap: { hook: "to-wire", priority: 0 },
+        unwrap: { hook: "from-wire", priority: 0 },
+        masquerade: { hook: "postrouting", priority: 100 },
+      },
+      scope: "flow",
+      models: [],
+    },
+    options: noOptions,
+    initialState: () => null,
+    evolve: (state: null) => state,
+    compile: () => null,
+    overlay: (_, node) => ({
+      interface: "flannel.1",
+      addresses: [Ip.of(node.name === "n1" ? "10.0.1.0" : "10.0.2.0")],
+    }),
+    attach: () => ({
+      wrap: (packet, context) =>
+        context.route?.kind === "wire" && context.route.overlaid
+          ? {
+            kind: "encapsulate",
+            by: "vxlan",
+            id: packet.source.w3 & 255,
+            overheadBytes: 50,
+            rule: null,
+          }
+          : undefined,
+      unwrap: (_, context) => {
+        seen.push(`${context.node.name} ${context.tunnelId}`);
+        return undefined;
+      },
+      masquerade: (_, context) => {
+        seen.push(`${context.outInterface} ${context.outAddress(4)}`);
+        return undefined;
+      },
+    }),
+  });
+  const [toPod, fromNode] = runFlows({
+    manifests: CLUSTER,
+    stack: [[overlaid]],
+    flows: [
+      { from: "pod/default/a", to: "tcp://10.0.2.10:80" },
+      { from: "node/n1", to: "tcp://10.0.2.10:80" },
+    ],
+  });
+  assertEquals(toPod!.outcome.verdict, "forwarded");
+  assertEquals(toPod!.outcome.cost.overheadBytes, 100);
+  assertEquals(seen.slice(0, 2), ["flannel.1 10.0.1.0", "n2 10"]);
+  assertEquals(fromNode!.outcome.source, "10.0.1.0");
+  assertEquals(fromNode!.outcome.verdict, "forwarded");
+});

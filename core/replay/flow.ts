@@ -42,17 +42,21 @@ export type Application =
 export interface FlowIntent {
   /** Names the flow in reports and keys its random draws; unique on a tape. */
   readonly id: string;
+  /** Whose process sends. */
   readonly from: Place;
+  /** What the process was told to connect to, before any translation. */
   readonly to: {
     /** An address or a name; names resolve as the sender's resolver would. */
     readonly host: string;
     /** 0 for ICMP. */
     readonly port: number;
   };
+  /** `icmp` is an echo request, of the version that the address asks for. */
   readonly protocol: "tcp" | "udp" | "sctp" | "icmp";
   /** Null: an ephemeral port keyed by the flow. */
   readonly sourcePort: number | null;
   /** Flows with the same connection name are sent on one socket; null: a socket of its own. */
   readonly connection: string | null;
+  /** What is said once connected; proxies and L7 rules may read it. */
   readonly application: Application;
 }

@@ -15,7 +15,7 @@ import type { Journey } from "./hop.ts";
 import { WalkContext } from "./hook_context.ts";
 import type { HttpOutcome, Outcome, Verdict } from "./outcome.ts";
 import type { ProxyDecision, SocketOwner } from "./plugin.ts";
-import type { RunningNode, StackRuntime } from "./stack_runtime.ts";
+import type { RunningNode } from "./stack_runtime.ts";
 import { Tally } from "./tally.ts";
 import { type Receiver, type WalkEnd, Walker } from "./walker.ts";
 import type { World } from "./world.ts";
@@ -47,6 +47,8 @@ interface Leg {
   readonly from: Standing;
   readonly owner: SocketOwner | null;
   readonly opening: WalkingPacket;
+  /** The source address is the sender's own choice; else routing gives it. */
+  readonly bound: boolean;
   /** Key of its random draws. */
   readonly key: string;
 }
@@ -67,7 +69,6 @@ interface LegResult {
 /** What a flow needs of the replay it is part of. */
 export interface FlowEnvironment {
   readonly world: World;
-  readonly runtime: StackRuntime;
   readonly seed: number;
   readonly nowNs: number;
   readonly trace: boolean;
@@ -153,6 +154,7 @@ class FlowRun {
         ? null
         : { place: from, uid: APPLICATION_UID, connection: this.#connection },
       opening,
+      bound: false,
       key: this.#connection,
     });
   }
@@ -202,9 +204,19 @@ class FlowRun {
       return { walker, end: walker.fromWire() };
     }
     const pod = from.kind === "pod" ? from.pod : null;
-    const end = walker.socket(pod) ??
-      (pod === null ? walker.fromNode() : walker.fromPod(pod));
-    return { walker, end };
+    const refused = walker.socket(pod);
+    if (refused !== null) return { walker, end: refused };
+    if (!leg.bound) {
+      // The kernel routes, and so picks the source, after connect() hooks.
+      const { destination } = walker.packet;
+      if (destination !== leg.opening.destination) {
+        walker.sendFrom(this.#sourceAddress(from, destination));
+      }
+    }
+    return {
+      walker,
+      end: pod === null ? walker.fromNode() : walker.fromPod(pod),
+    };
   }
 
   /** The receiver reads what came, and answers. */
@@ -327,6 +339,7 @@ class FlowRun {
         mark: decision.mark,
         payload: decision.payload,
       }),
+      bound: decision.source !== null,
       key,
     });
     return upstreamFailed(result, packet.payload, this.#route);
@@ -349,7 +362,7 @@ class FlowRun {
   #standingOf(to: Receiver, packet: WalkingPacket): Standing | string {
     switch (to.kind) {
       case "pod": {
-        const node = this.#environment.runtime.node(to.pod.node);
+        const node = this.#world.node(to.pod.node);
         return node === undefined
           ? `node ${to.pod.node} is missing`
           : { kind: "pod", pod: to.pod, node };
@@ -453,7 +466,7 @@ class FlowRun {
       readonly owner: SocketOwner | null;
     },
   ): Walker {
-    const { world, runtime, nowNs, seed } = this.#environment;
+    const { world, nowNs, seed } = this.#environment;
     const context = new WalkContext({
       cluster: world.cluster,
       direction: init.direction,
@@ -467,7 +480,6 @@ class FlowRun {
     });
     return new Walker({
       world,
-      runtime,
       tally: this.#tally,
       depth: leg.depth,
       packet: init.packet,
@@ -477,7 +489,6 @@ class FlowRun {
   }
 
   #stand(place: Place): Standing | string {
-    const { runtime } = this.#environment;
     if (place.kind === "outside") {
       const ip = Ip.parse(place.ip);
       return ip === undefined
@@ -485,7 +496,7 @@ class FlowRun {
         : { kind: "outside", ip, via: place.via };
     }
     if (place.kind === "node") {
-      const node = runtime.node(place.name);
+      const node = this.#world.node(place.name);
       return node === undefined
         ? `node ${place.name} does not exist`
         : { kind: "node", node, pod: null };
@@ -493,7 +504,7 @@ class FlowRun {
     const key = objectKey(place);
     const pod = this.#world.cluster.pods.get(key);
     if (pod === undefined || !pod.running) return `pod ${key} does not exist`;
-    const node = runtime.node(pod.node);
+    const node = this.#world.node(pod.node);
     if (node === undefined) return `node ${pod.node} of pod ${key} is missing`;
     return pod.hostNetwork
       ? { kind: "node", node, pod }
@@ -543,9 +554,16 @@ class FlowRun {
       return from.ip.family === family ? from.ip : undefined;
     }
     if (to.isLoopback) return to;
-    return from.kind === "pod"
-      ? from.pod.ips.find((ip) => ip.family === family)
-      : this.#world.nodeAddress(from.node.node, family);
+    const own = (ip: Ip) => ip.family === family;
+    if (from.kind === "pod") return from.pod.ips.find(own);
+    const { node, overlay } = from.node;
+    if (overlay !== null) {
+      const route = this.#world.route(node, to);
+      const overlaid = route.kind === "wire" && route.overlaid;
+      const source = overlaid ? overlay.addresses.find(own) : undefined;
+      if (source !== undefined) return source;
+    }
+    return this.#world.nodeAddress(node, family);
   }
 
   #ephemeralPort(place: Place, key = this.#connection): number {
@@ -556,7 +574,6 @@ class FlowRun {
 
   /** Where a packet from outside reaches the cluster. */
   #entryNode(packet: WalkingPacket, via: string | null): RunningNode | string {
-    const { runtime } = this.#environment;
     const { cluster } = this.#world;
     const { destination } = packet;
     const owner = cluster.nodeAt(destination)?.name ??
@@ -565,7 +582,7 @@ class FlowRun {
     if (owner === null) {
       return `${destination} is outside the cluster: nothing says which node it reaches`;
     }
-    return runtime.node(owner) ?? `node ${owner} does not exist`;
+    return this.#world.node(owner) ?? `node ${owner} does not exist`;
   }
 
   /**

@@ -21,6 +21,7 @@ export const HOOKS = [
   "pod-in",
 ] as const;
 
+/** One of {@link HOOKS}. */
 export type Hook = typeof HOOKS[number];
 
 /** Netfilter's priorities (include/uapi/linux/netfilter_ipv4.h); lower runs first. */

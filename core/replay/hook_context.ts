@@ -1,5 +1,6 @@
 import type { ClusterView } from "../cluster/view.ts";
 import type { Node, Pod } from "../cluster/model.ts";
+import type { Ip } from "../packet/ip.ts";
 import type { Connection, Conntrack } from "./conntrack.ts";
 import { drawUint32, extend, finish, pickIndex } from "./draw.ts";
 import type { Hook } from "./hook.ts";
@@ -16,7 +17,10 @@ export class WalkContext implements HookContext {
   readonly cluster: ClusterView;
   readonly direction: "original" | "reply";
   readonly nowNs: number;
-  readonly owner: SocketOwner | null;
+  owner: SocketOwner | null;
+  tunnelId: number | null = null;
+  /** Addresses of the overlay's interface, while the packet leaves by it. */
+  outAddresses: readonly Ip[] | null = null;
   hook: Hook = "socket";
   node: Node;
   pod: Pod | null = null;
@@ -73,6 +77,13 @@ export class WalkContext implements HookContext {
     return conntrack;
   }
 
+  outAddress(family: 4 | 6): Ip | undefined {
+    const { internalIps, externalIps } = this.node;
+    const own = (ip: Ip) => ip.family === family;
+    return this.outAddresses?.find(own) ?? internalIps.find(own) ??
+      externalIps.find(own);
+  }
+
   table<Value>(name: string): Map<string, Value> {
     return this.#state().table(name) as Map<string, Value>;
   }
@@ -117,7 +128,9 @@ export class WalkContext implements HookContext {
 }
 
 /** The host end of a pod's link is `veth` and eight hex digits of its name. */
-function linkName(link: Pod | string): string {
+export function linkName(
+  link: Pick<Pod, "namespace" | "name"> | string,
+): string {
   if (typeof link === "string") return link;
   const digits = drawUint32(0, `${link.namespace}/${link.name}`).toString(16);
   return `veth${digits.padStart(8, "0")}`;

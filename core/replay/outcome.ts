@@ -23,6 +23,7 @@ export interface WeightedBackend {
 
 /** What an HTTP client got, and what the last receiver was asked. */
 export interface HttpOutcome {
+  /** Status code the client read: the backend's, or a proxy's own. */
   readonly status: number;
   /** Name of the route that matched last, null without one. */
   readonly route: string | null;
@@ -51,11 +52,14 @@ export const COSTS = [
   "overheadBytes",
 ] as const;
 
+/** One kind of cost. */
 export type CostKind = typeof COSTS[number];
 
 /** The comparable result of a journey. JSON-safe. */
 export interface Outcome {
+  /** Id of the flow. */
   readonly flow: string;
+  /** `forwarded` only when an answer came back as the one the sender waits for. */
   readonly verdict: Verdict;
   /** A code from the vocabulary of the system that decided: `POLICY_DENIED`, `KUBE-PROXY-FIREWALL`, `no listener`. */
   readonly reason: string | null;
@@ -75,6 +79,7 @@ export interface Outcome {
   readonly identity: string | null;
   /** One entry a wire crossing of the way there: `none`, `wireguard`, `mtls`, `mtls+wireguard`, `tls`. */
   readonly encryption: readonly string[];
+  /** Null when the flow carried no HTTP, or nobody answered. */
   readonly http: HttpOutcome | null;
   /** Whether a reply came back to the sender. */
   readonly reply: boolean;

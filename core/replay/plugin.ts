@@ -11,7 +11,9 @@ import type { CostKind, Verdict, WeightedBackend } from "./outcome.ts";
 
 /** A claim about the real thing that a plugin makes, and where it is written. */
 export interface ModelClaim {
+  /** One sentence on what the real thing does. */
   readonly claim: string;
+  /** Where that can be checked: a specification's section, a path in a repository. */
   readonly source: string;
 }
 
@@ -19,7 +21,9 @@ export interface ModelClaim {
 export interface Manifest<HandlerName extends string = string> {
   /** Lower case, unique in a stack. */
   readonly name: string;
+  /** Semantic version: `1.0.0`. */
   readonly version: string;
+  /** The version of this contract that it was written for. */
   readonly apiVersion: "v1";
   /** Event types its control half folds. */
   readonly consumes: readonly EventType[];
@@ -37,7 +41,9 @@ export interface Manifest<HandlerName extends string = string> {
   readonly scope: "flow" | "node" | "cluster";
   /** Names of plugins it must run before, or after, where hook and priority are the same. */
   readonly before?: readonly string[];
+  /** The same for after; in both, a name that is not in the stack is an error. */
   readonly after?: readonly string[];
+  /** What it claims to model; may be empty for rules of one's own. */
   readonly models: readonly ModelClaim[];
 }
 
@@ -46,10 +52,16 @@ export type Route =
   | { readonly kind: "local" }
   | { readonly kind: "pod"; readonly pod: Pod }
   /** Out of the node's wire; `node` is null when the destination is outside the cluster. */
-  | { readonly kind: "wire"; readonly node: Node | null };
+  | {
+    readonly kind: "wire";
+    readonly node: Node | null;
+    /** Over the overlay, where the node is on one. */
+    readonly overlaid: boolean;
+  };
 
 /** The process that owns the sending socket, where the packet was made here. */
 export interface SocketOwner {
+  /** The pod, or the node, whose process it is. */
   readonly place: Place;
   /** User id; proxies run under one of their own so that their packets are told apart. */
   readonly uid: number;
@@ -59,27 +71,37 @@ export interface SocketOwner {
 
 /** What a handler may know and touch besides the packet. */
 export interface HookContext {
+  /** Where the packet is; tells one function attached at several hooks apart. */
   readonly hook: Hook;
+  /** The node that the hook belongs to; at a pod's hooks, the pod's. */
   readonly node: Node;
   /** The pod in whose namespace, or at whose link, the hook is; null at the node's own hooks. */
   readonly pod: Pod | null;
+  /** Everything that exists at this moment of the tape. */
   readonly cluster: ClusterView;
   /** Way there, or way back. */
   readonly direction: "original" | "reply";
+  /** Virtual time in ns since the start of the tape: the only clock there is. */
   readonly nowNs: number;
   /** `eth0`, `lo`, the pod's link; empty where the packet was made here or the hook is too early to know. */
   readonly inInterface: string;
+  /** The same on the way out; empty before the routing decision. */
   readonly outInterface: string;
   /** Null before the routing decision. */
   readonly route: Route | null;
-  /** Null on packets that were not made on this host. */
+  /** Null on packets that were not made in this network namespace: the socket stays behind where a packet leaves one. */
   readonly owner: SocketOwner | null;
+  /** What the tunnel header of a packet carried, for as long as it is on the node that it was unwrapped on; null without a tunnel. */
+  readonly tunnelId: number | null;
+  /** First address of the interface the packet leaves by, as inet_select_addr() gives it; pods' links borrow the node's. */
+  outAddress(family: 4 | 6): Ip | undefined;
   /** This plugin's connection tracking in the network namespace of the hook: the node's, or the pod's at `pod-out` and `pod-in`. */
   readonly conntrack: Conntrack;
   /** Other state of this plugin in that namespace, kept between packets; values must be JSON-safe. */
   table<Value>(name: string): Map<string, Value>;
   /** A uniform draw in [0, 2^32) keyed by (seed, flow, plugin, site): the same for the same question, whoever else draws. */
   draw(site: string): number;
+  /** Adds to what the flow costs this stack: `count` of one kind. */
   charge(kind: CostKind, count: number): void;
   /** The identity that a policy took the source for. */
   sawIdentity(identity: string): void;
@@ -125,6 +147,8 @@ export type Action =
   | {
     readonly kind: "encapsulate";
     readonly by: "vxlan" | "geneve";
+    /** Carried in the tunnel header to the other side's {@link HookContext.tunnelId}. */
+    readonly id?: number;
     readonly overheadBytes: number;
     readonly rule: Rule | null;
   }
@@ -163,6 +187,7 @@ export interface Proxy {
 export interface Exchange {
   /** The packet as it was intercepted: its destination is the one the sender's side had at that point. */
   readonly packet: Packet;
+  /** What the proxy reads, layers that it may not open still closed. */
   readonly payload: Payload;
   /** Place the flow being ended came from; for a child flow, the proxy's. */
   readonly from: Place;
@@ -221,11 +246,20 @@ export type Checked<Value> =
 
 /** Any Standard Schema: zod, valibot and arktype make them. */
 export interface OptionsSchema<Options> {
+  /** The interface that Standard Schema v1 prescribes; an asynchronous check is refused where the caller is synchronous. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
     validate(value: unknown): Checked<Options> | Promise<Checked<Options>>;
   };
+}
+
+/** How a node reaches pods of other nodes, where plain routes do not. */
+export interface Overlay {
+  /** Interface that packets for other nodes' pods leave by: `cilium_host`, `flannel.1`. */
+  readonly interface: string;
+  /** Its addresses: what masquerading towards those pods takes, and what the node itself sends from. */
+  readonly addresses: readonly Ip[];
 }
 
 /**
@@ -239,8 +273,11 @@ export interface Plugin<
   Compiled = unknown,
   HandlerName extends string = string,
 > {
+  /** What it says of itself before any of its code runs. */
   readonly manifest: Manifest<HandlerName>;
+  /** Checks the options of a stack; problems are shown at their place in the file. */
   readonly options: OptionsSchema<Options>;
+  /** State before the first event; JSON-safe, as what `evolve` makes of it. */
   initialState(options: Options): State;
   /**
    * Folds one event it consumes. Total and deterministic; takes ownership of
@@ -255,6 +292,8 @@ export interface Plugin<
     compiled: Compiled,
     node: Node,
   ): Partial<Readonly<Record<HandlerName, Handler>>>;
+  /** The overlay that the node is on; null, or left out: plain routes. */
+  overlay?(compiled: Compiled, node: Node): Overlay | null;
   /** State that its handlers share beyond what the manifest says, once its rules are known. */
   scopeOf?(compiled: Compiled): "flow" | "node" | "cluster";
 }
@@ -316,13 +355,18 @@ export const noOptions: OptionsSchema<null> = {
 
 /** A plugin with the options it is used with, already checked. */
 export interface PluginUse {
+  /** The plugin, its type parameters set aside: stacks hold plugins of all kinds. */
   readonly plugin: Plugin<never, never, never, string>;
+  /** What the plugin's own schema made of the options as written. */
   readonly options: unknown;
 }
 
 /** An ordered list of configured plugins; `nodes` overrides it for single nodes of a half-migrated cluster. */
 export interface Stack {
+  /** What reports call it. */
   readonly name: string;
+  /** Of every node without an entry in `nodes`; their order means nothing. */
   readonly plugins: readonly PluginUse[];
+  /** By node name; the list replaces `plugins` there. */
   readonly nodes: Readonly<Record<string, readonly PluginUse[]>>;
 }

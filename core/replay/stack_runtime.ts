@@ -4,7 +4,7 @@ import type { Event } from "../event.ts";
 import { Conntrack } from "./conntrack.ts";
 import { orderHandlers, sortedPlugins } from "./handler_order.ts";
 import { HOOKS } from "./hook.ts";
-import type { Handler, Plugin, PluginUse, Stack } from "./plugin.ts";
+import type { Handler, Overlay, Plugin, PluginUse, Stack } from "./plugin.ts";
 
 /** One plugin of a running stack: its folded state and what was compiled from it. */
 class RunningPlugin {
@@ -66,6 +66,7 @@ export interface BoundHandler {
 /** A node with its handlers at each hook. */
 export interface RunningNode {
   readonly node: Node;
+  readonly overlay: Overlay | null;
   /** By the index of the hook in {@link HOOKS}. */
   readonly hooks: readonly (readonly BoundHandler[])[];
 }
@@ -137,6 +138,13 @@ export class StackRuntime {
     return running;
   }
 
+  /** Whether nodes of this stack can be on an overlay at all. */
+  get mayOverlay(): boolean {
+    return [...this.#running.keys()].some(({ plugin }) =>
+      plugin.overlay !== undefined
+    );
+  }
+
   #attach(node: Node): RunningNode {
     const uses = sortedPlugins(
       this.#stack.nodes[node.name] ?? this.#stack.plugins,
@@ -147,9 +155,12 @@ export class StackRuntime {
       return {
         name: use.plugin.manifest.name,
         handlers: running.plugin.attach(compiled, node),
+        overlay: running.plugin.overlay?.(compiled, node) ?? null,
         kept: this.#keptFor(node.name, use.plugin.manifest.name),
       };
     });
+    const overlay = attached.find((one) => one.overlay !== null)?.overlay ??
+      null;
     const order = orderHandlers(uses);
     const hooks = HOOKS.map((hook) =>
       order[hook].flatMap(({ plugin, name }): BoundHandler[] => {
@@ -160,7 +171,7 @@ export class StackRuntime {
           : [{ plugin: pluginName, handle, ...kept }];
       })
     );
-    return { node, hooks };
+    return { node, overlay, hooks };
   }
 
   #keptFor(node: string, plugin: string): Kept {

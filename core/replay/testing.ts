@@ -22,18 +22,22 @@ export interface ShortFlow {
     readonly url: string;
     readonly headers?: Readonly<Record<string, string>>;
   };
+  /** TLS that the application makes itself, its contents unseen. */
   readonly tls?: { readonly serverName: string };
+  /** Flows with the same name share a socket; absent: a socket of its own. */
   readonly connection?: string;
+  /** Absent: an ephemeral port keyed by the flow. */
   readonly sourcePort?: number;
+  /** Virtual time in ns; 0 when absent. */
   readonly atNs?: number;
 }
 
-/** Any plugin, whatever its types, with unchecked options. */
-export type TestUse = readonly [
-  // deno-lint-ignore no-explicit-any
-  plugin: Plugin<any, any, any, any>,
-  options?: unknown,
-];
+/** Any plugin, whatever its types. */
+// deno-lint-ignore no-explicit-any
+export type AnyPlugin = Plugin<any, any, any, any>;
+
+/** Any plugin, with unchecked options. */
+export type TestUse = readonly [plugin: AnyPlugin, options?: unknown];
 
 /** Checks the options and pairs the plugin with them. */
 export function use(...[plugin, options]: TestUse): PluginUse {

@@ -1,5 +1,6 @@
 import type { Pod } from "../cluster/model.ts";
 import { invariant } from "../errors.ts";
+import type { Ip } from "../packet/ip.ts";
 import type { Packet, Payload } from "../packet/packet.ts";
 import type { WalkingPacket } from "../packet/walking_packet.ts";
 import type { Rule } from "../source.ts";
@@ -8,11 +9,7 @@ import { type Hook, HOOKS } from "./hook.ts";
 import type { Hop } from "./hop.ts";
 import type { Verdict } from "./outcome.ts";
 import type { Action, Handled, Proxy, Route } from "./plugin.ts";
-import type {
-  BoundHandler,
-  RunningNode,
-  StackRuntime,
-} from "./stack_runtime.ts";
+import type { BoundHandler, RunningNode } from "./stack_runtime.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
@@ -57,7 +54,6 @@ export class Walker {
   /** The packet after the `socket` hook: the peer that the sender's socket knows. */
   connected: WalkingPacket;
   readonly #world: World;
-  readonly #runtime: StackRuntime;
   readonly #tally: Tally;
   readonly #depth: number;
   readonly #context: WalkContext;
@@ -65,10 +61,11 @@ export class Walker {
   /** Hooks before this index are bypassed. */
   #bypassUntil = 0;
   #encryptedBy: string | null = null;
+  #wrapped: { readonly by: string; readonly id?: number } | null = null;
+  #crossings = 0;
 
   constructor(init: {
     readonly world: World;
-    readonly runtime: StackRuntime;
     readonly tally: Tally;
     readonly depth: number;
     readonly packet: WalkingPacket;
@@ -76,7 +73,6 @@ export class Walker {
     readonly context: WalkContext;
   }) {
     this.#world = init.world;
-    this.#runtime = init.runtime;
     this.#tally = init.tally;
     this.#depth = init.depth;
     this.#context = init.context;
@@ -92,6 +88,13 @@ export class Walker {
     return end;
   }
 
+  /** Gives the socket its source address; undefined leaves it. */
+  sendFrom(source: Ip | undefined): void {
+    if (source === undefined || source.equals(this.packet.source)) return;
+    this.packet = this.packet.with({ source });
+    this.connected = this.packet;
+  }
+
   /** From a process in a pod. */
   fromPod(pod: Pod): WalkEnd {
     this.#interfaces("", "eth0");
@@ -103,6 +106,7 @@ export class Walker {
     ) {
       return this.#deliver({ kind: "pod", pod });
     }
+    this.#context.owner = null;
     this.#interfaces(pod, "");
     return this.#run("from-pod", pod) ?? this.#enter(pod);
   }
@@ -112,13 +116,13 @@ export class Walker {
     const context = this.#context;
     const route = this.#world.route(this.#node.node, this.packet.destination);
     context.route = route;
-    this.#interfaces("", outLink(route));
+    this.#leaveBy("", route);
     const stopped = this.#run("output", null);
     if (stopped !== null) return stopped;
     // ip_route_me_harder(): a destination changed in output is routed anew.
     const routed = this.#world.route(this.#node.node, this.packet.destination);
     context.route = routed;
-    this.#interfaces("", outLink(routed));
+    this.#leaveBy("", routed);
     if (routed.kind !== "local") return this.#leave(routed);
     const sent = this.#run("postrouting", null);
     if (sent !== null) return sent;
@@ -141,7 +145,7 @@ export class Walker {
     const route = this.#world.route(this.#node.node, this.packet.destination);
     this.#context.route = route;
     if (route.kind === "local") return this.#input();
-    this.#interfaces(inLink, outLink(route));
+    this.#leaveBy(inLink, route);
     return this.#run("forward", null) ?? this.#leave(route);
   }
 
@@ -180,11 +184,13 @@ export class Walker {
     const stopped = this.#run("to-pod", pod);
     if (stopped !== null) return stopped;
     this.#clearMark();
+    this.#context.owner = null;
+    this.#context.tunnelId = null;
     this.#interfaces("eth0", "");
     return this.#run("pod-in", pod) ?? this.#deliver({ kind: "pod", pod });
   }
 
-  #cross(route: { readonly node: { readonly name: string } | null }): WalkEnd {
+  #cross(route: Extract<Route, { kind: "wire" }>): WalkEnd {
     if (this.#context.direction === "original") {
       this.#tally.encryption.push(
         crossingProtection(this.packet.payload, this.#encryptedBy),
@@ -196,26 +202,30 @@ export class Walker {
         pod: null,
         plugin: null,
         action: "cross",
-        detail: `${this.#node.node.name} -> ${route.node?.name ?? "outside"}, ${
-          crossingProtection(this.packet.payload, this.#encryptedBy)
-        }`,
+        detail: [
+          `${this.#node.node.name} -> ${route.node?.name ?? "outside"}`,
+          ...(this.#wrapped === null ? [] : [`in ${this.#wrapped.by}`]),
+          crossingProtection(this.packet.payload, this.#encryptedBy),
+        ].join(", "),
         rule: null,
       });
     }
     this.#clearMark();
     this.#bypassUntil = 0;
     this.#encryptedBy = null;
+    this.#context.owner = null;
+    this.#context.tunnelId = this.#wrapped?.id ?? null;
+    this.#wrapped = null;
     if (route.node === null) return this.#deliver({ kind: "outside" });
     if (++this.#crossings > MOST_CROSSINGS) {
       return this.#stop("error", { hook: "to-wire", reason: "routing loop" });
     }
-    const next = this.#runtime.node(route.node.name);
+    const next = this.#world.node(route.node.name);
     invariant(next !== undefined, `route to missing node ${route.node.name}`);
     this.#node = next;
     this.#context.node = next.node;
     return this.fromWire();
   }
-  #crossings = 0;
 
   /** Why the default route leads nowhere for this destination; null when it may lead somewhere. */
   #nowhere(): string | null {
@@ -290,10 +300,11 @@ export class Walker {
         this.#bypassUntil = HOOK_INDEX[action.to];
         return null;
       case "encrypt":
+        this.#encryptedBy = action.by;
+        this.#tally.charge("overheadBytes", action.overheadBytes);
+        return null;
       case "encapsulate":
-        this.#encryptedBy = action.kind === "encrypt"
-          ? action.by
-          : this.#encryptedBy;
+        this.#wrapped = action;
         this.#tally.charge("overheadBytes", action.overheadBytes);
         return null;
       case "proxy":
@@ -397,15 +408,25 @@ export class Walker {
   #interfaces(inLink: Pod | string, outLink: Pod | string): void {
     this.#context.inLink = inLink;
     this.#context.outLink = outLink;
+    this.#context.outAddresses = null;
   }
-}
 
-function outLink(route: Route): Pod | string {
-  return route.kind === "local"
-    ? "lo"
-    : route.kind === "pod"
-    ? route.pod
-    : "eth0";
+  #leaveBy(inLink: Pod | string, route: Route): void {
+    const { overlay } = this.#node;
+    if (route.kind === "wire" && route.overlaid && overlay !== null) {
+      this.#interfaces(inLink, overlay.interface);
+      this.#context.outAddresses = overlay.addresses;
+    } else {
+      this.#interfaces(
+        inLink,
+        route.kind === "local"
+          ? "lo"
+          : route.kind === "pod"
+          ? route.pod
+          : "eth0",
+      );
+    }
+  }
 }
 
 function isList(

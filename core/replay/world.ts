@@ -1,9 +1,11 @@
 import { Cluster } from "../cluster/cluster.ts";
 import type { Node, Service } from "../cluster/model.ts";
+import type { Event } from "../event.ts";
 import type { Ip } from "../packet/ip.ts";
 import { protocolName } from "../packet/walking_packet.ts";
 import type { Packet } from "../packet/packet.ts";
-import type { Route } from "./plugin.ts";
+import type { Route, Stack } from "./plugin.ts";
+import { type RunningNode, StackRuntime } from "./stack_runtime.ts";
 
 /** A Service address that is no host's own, and the Service it belongs to. */
 export interface VirtualAddress {
@@ -12,19 +14,38 @@ export interface VirtualAddress {
 }
 
 const LOCAL: Route = { kind: "local" };
-const OUTSIDE: Route = { kind: "wire", node: null };
+const OUTSIDE: Route = { kind: "wire", node: null, overlaid: false };
 
 /**
- * The cluster with what routing needs to know of it, indexed once per
- * revision: plain native routing, every node knowing the way to every pod.
+ * The cluster and the stack at work on it, with what routing needs to know,
+ * indexed once per revision. Every node knows the way to every pod, by plain
+ * routes or over the overlay that a plugin puts it on.
  */
 export class World {
   readonly cluster = new Cluster();
+  readonly runtime: StackRuntime;
   #revision = -1;
   /** Per node, by the address as a 32-bit number, or as text for IPv6. */
   readonly #routes = new Map<string, Map<number | string, Route>>();
   readonly #virtual = new Map<string, VirtualAddress>();
   readonly #nodePorts = new Map<string, Service>();
+  /** Nodes by their overlay addresses. */
+  readonly #overlays = new Map<string, Node>();
+
+  constructor(stack: Stack) {
+    this.runtime = new StackRuntime(stack, this.cluster);
+  }
+
+  /** Folds a control event into cluster and stack. */
+  apply(event: Event): void {
+    this.cluster.apply(event);
+    this.runtime.apply(event);
+  }
+
+  /** The node with its handlers; undefined when it does not exist. */
+  node(name: string): RunningNode | undefined {
+    return this.runtime.node(name);
+  }
 
   /** Where `node` sends a packet for this address. */
   route(node: Node, destination: Ip): Route {
@@ -64,15 +85,20 @@ export class World {
 
   #findRoute(node: Node, destination: Ip): Route {
     if (destination.isLoopback) return LOCAL;
-    const owner = this.cluster.nodeAt(destination);
+    const owner = this.cluster.nodeAt(destination) ??
+      this.#overlays.get(destination.text);
     if (owner !== undefined) {
-      return owner.name === node.name ? LOCAL : { kind: "wire", node: owner };
+      if (owner.name === node.name) return LOCAL;
+      const overlaid = this.#overlays.has(destination.text);
+      return { kind: "wire", node: owner, overlaid };
     }
     const pod = this.cluster.podAt(destination);
     if (pod === undefined) return OUTSIDE;
     if (pod.node === node.name) return { kind: "pod", pod };
     const podNode = this.cluster.nodes.get(pod.node);
-    return podNode === undefined ? OUTSIDE : { kind: "wire", node: podNode };
+    return podNode === undefined
+      ? OUTSIDE
+      : { kind: "wire", node: podNode, overlaid: true };
   }
 
   #index(): void {
@@ -81,6 +107,7 @@ export class World {
     this.#routes.clear();
     this.#virtual.clear();
     this.#nodePorts.clear();
+    this.#indexOverlays();
     for (const service of this.cluster.services.values()) {
       const add = (ip: Ip, kind: VirtualAddress["kind"]) =>
         this.#virtual.set(ip.text, { kind, service });
@@ -92,6 +119,16 @@ export class World {
           const key = `${protocol.toLowerCase()}/${nodePort}`;
           this.#nodePorts.set(key, service);
         }
+      }
+    }
+  }
+
+  #indexOverlays(): void {
+    this.#overlays.clear();
+    if (!this.runtime.mayOverlay) return;
+    for (const [name, node] of this.cluster.nodes) {
+      for (const ip of this.node(name)?.overlay?.addresses ?? []) {
+        this.#overlays.set(ip.text, node);
       }
     }
   }
