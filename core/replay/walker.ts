@@ -13,7 +13,8 @@ import type { BoundHandler, RunningNode } from "./stack_runtime.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
-const HOOK_INDEX = Object.fromEntries(
+/** Hooks by number: a lookup by name on every hop would show. */
+const AT = Object.fromEntries(
   HOOKS.map((hook, index) => [hook, index]),
 ) as Readonly<Record<Hook, number>>;
 
@@ -83,7 +84,7 @@ export class Walker {
 
   /** connect() or sendmsg() in the pod, or on the node when `pod` is null. */
   socket(pod: Pod | null): WalkEnd | null {
-    const end = this.#run("socket", pod);
+    const end = this.#run(AT.socket, pod);
     this.connected = this.packet;
     return end;
   }
@@ -98,7 +99,7 @@ export class Walker {
   /** From a process in a pod. */
   fromPod(pod: Pod): WalkEnd {
     this.#interfaces("", "eth0");
-    const left = this.#run("pod-out", pod);
+    const left = this.#run(AT["pod-out"], pod);
     if (left !== null) return left;
     const { destination } = this.packet;
     if (
@@ -108,7 +109,7 @@ export class Walker {
     }
     this.#context.owner = null;
     this.#interfaces(pod, "");
-    return this.#run("from-pod", pod) ?? this.#enter(pod);
+    return this.#run(AT["from-pod"], pod) ?? this.#enter(pod);
   }
 
   /** From a process in the node's own namespace. */
@@ -117,40 +118,40 @@ export class Walker {
     const route = this.#world.route(this.#node.node, this.packet.destination);
     context.route = route;
     this.#leaveBy("", route);
-    const stopped = this.#run("output", null);
+    const stopped = this.#run(AT.output, null);
     if (stopped !== null) return stopped;
     // ip_route_me_harder(): a destination changed in output is routed anew.
     const routed = this.#world.route(this.#node.node, this.packet.destination);
     context.route = routed;
     this.#leaveBy("", routed);
     if (routed.kind !== "local") return this.#leave(routed);
-    const sent = this.#run("postrouting", null);
+    const sent = this.#run(AT.postrouting, null);
     if (sent !== null) return sent;
     this.#interfaces("lo", "");
-    return this.#run("prerouting", null) ?? this.#input();
+    return this.#run(AT.prerouting, null) ?? this.#input();
   }
 
   /** From the wire onto a node. */
   fromWire(): WalkEnd {
     this.#interfaces("eth0", "");
     this.#context.route = null;
-    return this.#run("from-wire", null) ?? this.#enter("eth0");
+    return this.#run(AT["from-wire"], null) ?? this.#enter("eth0");
   }
 
   #enter(inLink: Pod | string): WalkEnd {
     this.#context.route = null;
     this.#interfaces(inLink, "");
-    const stopped = this.#run("prerouting", null);
+    const stopped = this.#run(AT.prerouting, null);
     if (stopped !== null) return stopped;
     const route = this.#world.route(this.#node.node, this.packet.destination);
     this.#context.route = route;
     if (route.kind === "local") return this.#input();
     this.#leaveBy(inLink, route);
-    return this.#run("forward", null) ?? this.#leave(route);
+    return this.#run(AT.forward, null) ?? this.#leave(route);
   }
 
   #input(): WalkEnd {
-    const stopped = this.#run("input", null);
+    const stopped = this.#run(AT.input, null);
     if (stopped !== null) return stopped;
     const service = this.#world.nodePortService(this.packet);
     if (service !== undefined && this.#context.direction === "original") {
@@ -165,10 +166,10 @@ export class Walker {
 
   /** Out of the node: postrouting, then a pod's link or the wire. */
   #leave(route: Exclude<Route, { kind: "local" }>): WalkEnd {
-    const sent = this.#run("postrouting", null);
+    const sent = this.#run(AT.postrouting, null);
     if (sent !== null) return sent;
     if (route.kind === "pod") return this.#toPod(route.pod);
-    const stopped = this.#run("to-wire", null);
+    const stopped = this.#run(AT["to-wire"], null);
     if (stopped !== null) return stopped;
     if (route.node === null && this.#nowhere()) {
       return this.#stop("dropped", {
@@ -181,13 +182,13 @@ export class Walker {
 
   #toPod(pod: Pod): WalkEnd {
     this.#interfaces(this.#context.inLink, pod);
-    const stopped = this.#run("to-pod", pod);
+    const stopped = this.#run(AT["to-pod"], pod);
     if (stopped !== null) return stopped;
     this.#clearMark();
     this.#context.owner = null;
     this.#context.tunnelId = null;
     this.#interfaces("eth0", "");
-    return this.#run("pod-in", pod) ?? this.#deliver({ kind: "pod", pod });
+    return this.#run(AT["pod-in"], pod) ?? this.#deliver({ kind: "pod", pod });
   }
 
   #cross(route: Extract<Route, { kind: "wire" }>): WalkEnd {
@@ -239,13 +240,13 @@ export class Walker {
       : null;
   }
 
-  #run(hook: Hook, pod: Pod | null): WalkEnd | null {
-    const hookIndex = HOOK_INDEX[hook];
-    const handlers = this.#node.hooks[hookIndex]!;
+  #run(at: number, pod: Pod | null): WalkEnd | null {
+    const handlers = this.#node.hooks[at]!;
     const context = this.#context;
+    const hook = HOOKS[at]!;
     context.hook = hook;
     context.pod = pod;
-    if (hookIndex < this.#bypassUntil) {
+    if (at < this.#bypassUntil) {
       if (this.#tally.traced && handlers.length > 0) {
         this.#note({
           hook,
@@ -297,7 +298,7 @@ export class Walker {
       case "rewrite":
         return null;
       case "bypass":
-        this.#bypassUntil = HOOK_INDEX[action.to];
+        this.#bypassUntil = AT[action.to];
         return null;
       case "encrypt":
         this.#encryptedBy = action.by;
@@ -476,11 +477,12 @@ function rewriteDetail(
   before: Packet,
   after: WalkingPacket,
 ): string {
-  const parts = Object.keys(change).sort().map((field) => {
+  const parts = Object.keys(change).sort().flatMap((field) => {
     const name = field as "source";
     const shown = (value: unknown) =>
       field === "mark" ? `0x${Number(value).toString(16)}` : `${value}`;
-    return `${words(field)} ${shown(before[name])} -> ${shown(after[name])}`;
+    const [from, to] = [shown(before[name]), shown(after[name])];
+    return from === to ? [] : [`${words(field)} ${from} -> ${to}`];
   });
   return parts.join(", ");
 }

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { print } from "../../app/cli/_exit.ts";
-import { namedStack } from "../../app/presets.ts";
+import { loadStack, stackNamed } from "../../app/load_stack.ts";
 import { benchLog } from "./log_bench.ts";
 import { benchReplay } from "./replay_bench.ts";
 import { benchStart } from "./start_bench.ts";
@@ -20,14 +20,15 @@ const { values } = parseArgs({
 
 print(`${Deno.hostname()}, ${cpuModel()}, Deno ${Deno.version.deno}`);
 if ("log".includes(values.only)) benchLog();
-if ("replay".includes(values.only)) replayTable();
+if ("replay".includes(values.only)) await replayTable();
 if ("start".includes(values.only)) await benchStart();
 
-function replayTable(): void {
+async function replayTable(): Promise<void> {
   print("\nreplay, outcome mode, one core, flows/s: median (min to max)");
-  for (const stack of STACKS) {
+  for (const name of STACKS) {
+    const stack = await loadStack(stackNamed(name));
     for (const services of SERVICES) {
-      const figures = benchReplay(namedStack(stack), services);
+      const figures = benchReplay(stack, services);
       const { flowsPerS, compileS } = figures;
       const [low, middle, high] = [
         flowsPerS[0]!,
@@ -35,7 +36,7 @@ function replayTable(): void {
         flowsPerS.at(-1)!,
       ].map((value) => Math.round(value).toLocaleString("en"));
       print(
-        `  ${stack.padEnd(12)} ${`${services}`.padStart(6)} services  ${
+        `  ${name.padEnd(12)} ${`${services}`.padStart(6)} services  ${
           middle!.padStart(9)
         }  (${low} to ${high})  compiled in ${compileS.toFixed(2)} s`,
       );
