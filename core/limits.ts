@@ -82,8 +82,12 @@ export const LIMITS = {
   ruleLineBytes: 10_240,
   /** Rules of one rule dump. */
   rulesPerDump: 1_000_000,
+  /** Rules of one dump that are inserted at a given place. */
+  ruleInsertions: 10_000,
   /** Lines of one `wg show` dump: a peer each. */
   wgDumpLines: 100_000,
+  /** Answers of a policy index that are remembered; more are forgotten all at once. */
+  policyAnswers: 2_000_000,
   /** Entries of a plugin's least-recently-used table. */
   lruEntries: 65_536,
 } as const;
