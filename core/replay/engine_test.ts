@@ -445,3 +445,16 @@ Deno.test("Replay takes pods' traffic over the overlay that a plugin puts nodes 
   assertEquals(fromNode!.outcome.source, "10.0.1.0");
   assertEquals(fromNode!.outcome.verdict, "forwarded");
 });
+
+Deno.test("Replay answers an echo request with its identifier", () => {
+  const [local, remote] = runFlows({
+    manifests: CLUSTER,
+    stack: [],
+    flows: [
+      { from: "pod/default/a", to: "icmp://10.0.1.11" },
+      { from: "pod/default/a", to: "icmp://192.168.0.2" },
+    ],
+  });
+  assertEquals(local!.outcome.verdict, "forwarded");
+  assertEquals(remote!.outcome.verdict, "forwarded");
+});

@@ -442,11 +442,7 @@ class FlowRun {
       : leg.from.kind === "node"
       ? to.kind === "node" && to.node.node.name === leg.from.node.node.name
       : to.kind === "outside";
-    const expected = home && got.destination.equals(asked.source) &&
-      got.source.equals(asked.destination) &&
-      got.sourcePort === asked.destinationPort &&
-      got.destinationPort === asked.sourcePort;
-    if (expected) return null;
+    if (home && isSame(got, asked.answer())) return null;
     return failed(
       "error",
       home
@@ -657,6 +653,14 @@ class FlowRun {
       packet: walker.packet.toString(),
     });
   }
+}
+
+/** Whether a packet is the one that a socket waits for. */
+function isSame(got: WalkingPacket, expected: WalkingPacket): boolean {
+  return got.sourcePort === expected.sourcePort &&
+    got.destinationPort === expected.destinationPort &&
+    got.source.equals(expected.source) &&
+    got.destination.equals(expected.destination);
 }
 
 function decisionDetail(decision: ProxyDecision): string {

@@ -1,0 +1,236 @@
+import type { Node, Pod } from "../cluster/model.ts";
+import type { ClusterView } from "../cluster/view.ts";
+import { LIMITS } from "../limits.ts";
+import { type Cidr, Ip } from "../packet/ip.ts";
+import type { Rule } from "../source.ts";
+import { compareText } from "./compare_text.ts";
+import {
+  evaluate,
+  type Judgement,
+  type RuleSet,
+  ruleSetOf,
+} from "./judgement.ts";
+import type { Question } from "./match_rule.ts";
+import type { Party } from "./party.ts";
+import { type Holder, PartyTable } from "./party_table.ts";
+import type { Policy, PolicyDirection } from "./policy.ts";
+import type { PolicyProfile } from "./profile.ts";
+
+/** One question to a policy index, in terms of the cluster. */
+export interface PolicyQuestion {
+  readonly direction: PolicyDirection;
+  /** The pod whose policies are asked: the source for egress, the destination for ingress. */
+  readonly subject: Pod;
+  /** The other end; an address is looked up, a pod counts without its address. */
+  readonly peer: Ip | Pod;
+  readonly protocol: number;
+  /** Destination port after service translation, or the ICMP type. */
+  readonly port: number;
+}
+
+/**
+ * All policies of a cluster at one moment, compiled to be asked. Answers are
+ * remembered by (party, party, protocol, port), so a repeated question costs
+ * a few map lookups whatever the number of policies.
+ */
+export class PolicyIndex {
+  readonly profile: PolicyProfile;
+  readonly policies: readonly Policy[];
+  readonly #table: PartyTable;
+  readonly #everywhere: readonly Policy[];
+  readonly #byNamespace = new Map<string, Policy[]>();
+  #remembered = 0;
+  readonly #memory = { ingress: [] as Memory[], egress: [] as Memory[] };
+
+  constructor(
+    policies: readonly Policy[],
+    { cluster, profile, prefixes = [] }: {
+      readonly cluster: ClusterView;
+      readonly profile: PolicyProfile;
+      /** Prefixes to be told apart though no rule names them. */
+      readonly prefixes?: readonly Cidr[];
+    },
+  ) {
+    this.profile = profile;
+    this.policies = policies.toSorted((a, b) => compareText(a.name, b.name));
+    this.#table = new PartyTable(cluster, {
+      prefixes: [...prefixes, ...policies.flatMap((one) => one.prefixes)],
+      profile,
+    });
+    this.#everywhere = this.policies.filter((one) => one.namespace === null);
+    for (const policy of this.policies) {
+      if (policy.namespace === null) continue;
+      const there = this.#byNamespace.get(policy.namespace);
+      if (there === undefined) {
+        this.#byNamespace.set(policy.namespace, [policy]);
+      } else there.push(policy);
+    }
+  }
+
+  /** Every party met so far. */
+  get parties(): readonly Party[] {
+    return this.#table.parties;
+  }
+
+  /** Who has an address. */
+  holderOf(ip: Ip): Holder {
+    return this.#table.holderOf(ip);
+  }
+
+  /** The party of a pod by what it is, its address left out. */
+  partyOf(pod: Pod): Party {
+    return this.#table.partyOf(pod);
+  }
+
+  /** Someone outside of whom no more is known than a prefix that policies name. */
+  outside(prefix: Cidr | null): Party {
+    return this.#table.outside(prefix);
+  }
+
+  /** Answers for a pod and whoever is at the other end. */
+  judge(question: PolicyQuestion): Judgement {
+    const { subject, peer } = question;
+    if (this.#isNode(subject)) return NO_SAY;
+    const self = this.#subjectParty(subject);
+    if (!(peer instanceof Ip)) {
+      const party = this.#isNode(peer)
+        ? this.#nodeParty(peer, subject)
+        : this.#table.partyOf(peer);
+      return this.judgeParties(self, { ...question, peer: party });
+    }
+    if (
+      this.profile.selfAllowed && subject.ips.some((own) => own.equals(peer))
+    ) return TO_ITSELF;
+    const holder = this.#table.holderOf(peer);
+    const party = partyFor(holder, subject.node);
+    return this.judgeParties(self, { ...question, peer: party });
+  }
+
+  /** Answers for two parties; the way for callers that keep parties at hand. */
+  judgeParties(
+    subject: Party,
+    { direction, peer, protocol, port }: {
+      readonly direction: PolicyDirection;
+      readonly peer: Party;
+      readonly protocol: number;
+      readonly port: number;
+    },
+  ): Judgement {
+    const memory = this.#memoryOf(subject, direction);
+    if (memory.silent) return NO_SAY;
+    let answers = memory.answers[peer.id];
+    if (answers === undefined) {
+      memory.answers[peer.id] = answers = new Map();
+    }
+    const key = protocol << 16 | port;
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const question = { direction, subject, peer, protocol, port };
+    const found = this.#evaluate(memory.set, question);
+    if (++this.#remembered > LIMITS.policyAnswers) this.#forget();
+    else answers.set(key, found);
+    return found;
+  }
+
+  #forget(): void {
+    this.#remembered = 0;
+    this.#memory.ingress.length = 0;
+    this.#memory.egress.length = 0;
+  }
+
+  #evaluate(set: RuleSet, question: Question): Judgement {
+    const found = evaluate(set, question, this.profile.equalPriorities);
+    const exempt = this.profile.localNodeAllowed && question.peer.local &&
+      question.direction === "ingress" && found.verdict !== "allow" &&
+      !found.explicit;
+    return exempt ? FROM_ITS_NODE : found;
+  }
+
+  /** The rules that count for a party in a direction, in the order in which they are asked. */
+  rulesOf(subject: Party, direction: PolicyDirection): RuleSet {
+    return this.#memoryOf(subject, direction).set;
+  }
+
+  #memoryOf(subject: Party, direction: PolicyDirection): Memory {
+    return this.#memory[direction][subject.id] ??= this.#remember(
+      subject,
+      direction,
+    );
+  }
+
+  #remember(subject: Party, direction: PolicyDirection): Memory {
+    const { enforcement } = this.profile;
+    const policies = enforcement === "never" ? [] : [
+      ...this.#everywhere,
+      ...(this.#byNamespace.get(subject.namespace) ?? []),
+    ].sort((a, b) => compareText(a.name, b.name));
+    const found = ruleSetOf(policies, { party: subject, direction });
+    const set = enforcement === "always" && found.isolatedBy === null
+      ? { ...found, isolatedBy: ALWAYS_ENFORCED }
+      : found;
+    const silent = set.rules.length === 0 && set.isolatedBy === null;
+    return { set, silent, answers: [] };
+  }
+
+  /** A pod of the host's network is the node to policies: never a subject, a peer by address alone. */
+  #isNode(pod: Pod): boolean {
+    return pod.hostNetwork && !this.profile.tellsHostNetworkPods;
+  }
+
+  #subjectParty(pod: Pod): Party {
+    const ip = pod.ips[0];
+    const holder = ip === undefined ? undefined : this.#table.holderOf(ip);
+    return holder?.kind === "pod" && holder.pod === pod
+      ? holder.party
+      : this.#table.partyOf(pod);
+  }
+
+  #nodeParty(pod: Pod, subject: Pod): Party {
+    const ip = pod.ips[0];
+    return ip === undefined
+      ? this.#table.partyOf(pod)
+      : partyFor(this.#table.holderOf(ip), subject.node);
+  }
+}
+
+interface Memory {
+  readonly set: RuleSet;
+  /** No policy has a say. */
+  readonly silent: boolean;
+  /** By id of the peer, then protocol and port. */
+  readonly answers: Map<number, Judgement>[];
+}
+
+/** Who someone is to the pods of a node. */
+export function partyFor(
+  holder: Holder,
+  node: Node["name"],
+): Party {
+  return holder.kind === "node"
+    ? holder.node.name === node ? holder.local : holder.remote
+    : holder.party;
+}
+
+const NO_SAY: Judgement = {
+  verdict: "allow",
+  rule: null,
+  isolated: false,
+  explicit: false,
+  l7: null,
+  free: true,
+  authentication: null,
+  reason: null,
+  rulesAsked: 0,
+};
+
+const TO_ITSELF: Judgement = {
+  ...NO_SAY,
+  rule: { name: "a pod reaches itself" },
+};
+
+const FROM_ITS_NODE: Judgement = {
+  ...NO_SAY,
+  rule: { name: "a node reaches its own pods" },
+};
+
+const ALWAYS_ENFORCED: Rule = { name: "policy is always enforced" };

@@ -1,0 +1,101 @@
+import { exactText, regexText } from "../../core/l7/text_match.ts";
+import { type NamedMatch, routeMatch } from "../../core/l7/route.ts";
+import type { L7Condition } from "../../core/policy/policy.ts";
+import type {
+  Mapping,
+  Path,
+  SpecReader,
+} from "../../core/policy/spec_reader.ts";
+import type { Rule } from "../../core/source.ts";
+
+/** Reads what an entry of `toPorts` asks of the conversation; null: nothing. */
+export function readL7(
+  reader: SpecReader,
+  entry: Mapping,
+  { path, rule }: { readonly path: Path; readonly rule: Rule },
+): L7Condition[] | null {
+  const conditions: L7Condition[] = [];
+  const names = reader.list(entry["serverNames"], [...path, "serverNames"])
+    .filter((name) => typeof name === "string");
+  if (names.length > 0) {
+    conditions.push({ kind: "tls-server-name", names, rule });
+  }
+  for (const key of ["terminatingTLS", "originatingTLS", "listener"]) {
+    if (entry[key] === undefined) continue;
+    const reason = `${key} is not modelled`;
+    conditions.push({ kind: "unmodelled", reason, rule });
+  }
+  const below = [...path, "rules"];
+  const rules = reader.mapping(entry["rules"], below) ?? {};
+  for (const key of Object.keys(rules)) {
+    const list = reader.list(rules[key], [...below, key]);
+    if (key === "http") {
+      conditions.push(
+        ...list.map((one, at) => readHttp(reader, one, [...below, key, at])),
+      );
+      continue;
+    }
+    // A DNS rule for every name lets every question pass.
+    if (key === "dns" && list.some(isAnyName)) continue;
+    const reason = `${key} rules are not modelled`;
+    conditions.push({ kind: "unmodelled", reason, rule });
+  }
+  return conditions.length === 0 ? null : conditions;
+}
+
+function isAnyName(rule: unknown): boolean {
+  return typeof rule === "object" && rule !== null &&
+    (rule as Mapping)["matchPattern"] === "*";
+}
+
+/**
+ * An HTTP rule: method, path and host are POSIX extended expressions that
+ * match in full, headers exact; what is left out is any
+ * (pkg/policy/api/http.go).
+ */
+function readHttp(
+  reader: SpecReader,
+  item: unknown,
+  path: Path,
+): L7Condition {
+  const rule = reader.rule(path, `http[${path.at(-1)}]`);
+  const fields = reader.mapping(item, path, [
+    "path",
+    "method",
+    "host",
+    "headers",
+    "headerMatches",
+  ]) ?? {};
+  if (fields["headerMatches"] !== undefined) {
+    const reason = "headerMatches is not modelled";
+    return { kind: "unmodelled", reason, rule };
+  }
+  const headers = reader.list(fields["headers"], [...path, "headers"])
+    .map((text) => headerMatch(`${text}`));
+  for (const [name, value] of pseudoHeaders(fields)) {
+    headers.push({ name, value: regexText(value), invert: false });
+  }
+  return { kind: "http", match: routeMatch(rule, { headers }), rule };
+}
+
+/** The proxy matches the whole `:path`, its query included. */
+function pseudoHeaders(fields: Mapping): [name: string, pattern: string][] {
+  const pairs = [
+    [":method", fields["method"]],
+    [":path", fields["path"]],
+    [":authority", fields["host"]],
+  ] as const;
+  return pairs.flatMap(([name, pattern]) =>
+    typeof pattern === "string" && pattern !== "" ? [[name, pattern]] : []
+  );
+}
+
+/** `Name: value`, or a name alone that must be there (pkg/envoy/xds_server.go, getHTTPRule). */
+function headerMatch(text: string): NamedMatch {
+  const space = text.indexOf(" ");
+  if (space < 0) {
+    return { name: text, value: { kind: "present" }, invert: false };
+  }
+  const name = text.slice(0, space).replace(/:$/, "");
+  return { name, value: exactText(text.slice(space + 1)), invert: false };
+}

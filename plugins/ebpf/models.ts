@@ -1,0 +1,52 @@
+import type { ModelClaim } from "../../core/replay/plugin.ts";
+
+/** What the plugin says of the real thing, and where that is written. */
+export const MODELS: readonly ModelClaim[] = [
+  {
+    claim:
+      "connect() and sendmsg() are given a backend in place of a Service address; node ports on every node's address; external addresses only when they are the node's own",
+    source: "cilium/cilium bpf/bpf_sock.c, __sock4_xlate_fwd",
+  },
+  {
+    claim:
+      "without kubeProxyReplacement pods' ClusterIP traffic is still balanced at the pod's link",
+    source: "cilium/cilium issue 16197",
+  },
+  {
+    claim:
+      "egress policy is judged on the backend and its port, after load balancing",
+    source: "cilium/cilium bpf/bpf_lxc.c, handle_ipv4_from_lxc",
+  },
+  {
+    claim: "CIDR rules match the world alone, neither pods nor nodes",
+    source: "cilium/cilium issues 9209, 20550; pkg/policy/types/selector.go",
+  },
+  {
+    claim: "deny rules win over allow rules whatever their kind",
+    source: "cilium/cilium Documentation/security/policy/deny.rst",
+  },
+  {
+    claim: "HTTP that a rule does not allow is answered 403, not dropped",
+    source: "cilium/cilium Documentation/security/policy/language.rst",
+  },
+  {
+    claim:
+      "loadBalancerSourceRanges hold for packets off the wire alone, and not for node ports",
+    source: "cilium/cilium Documentation/network/kubernetes/kubeproxy-free.rst",
+  },
+  {
+    claim:
+      "externalTrafficPolicy: Local does not limit the backends of clients in the cluster",
+    source: "cilium/cilium bpf/lib/lb.h, lb4_lookup_service",
+  },
+  {
+    claim:
+      "a pod that reaches itself through its Service is seen as 169.254.42.1, and policy is skipped",
+    source: "cilium/cilium bpf/lib/lb.h, lb4_local; bpf/bpf_lxc.c",
+  },
+  {
+    claim:
+      "BPF masquerade spares all addresses of nodes, the netfilter one their internal addresses",
+    source: "cilium/cilium issue 17177; bpf/lib/nat.h",
+  },
+];

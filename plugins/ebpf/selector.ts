@@ -1,0 +1,91 @@
+import type { Labels } from "../../core/cluster/model.ts";
+import type { Selector } from "../../core/cluster/selector.ts";
+import type { Party } from "../../core/policy/party.ts";
+import type { Path, SpecReader } from "../../core/policy/spec_reader.ts";
+import { bareKey, LABEL, selectorKey } from "./labels.ts";
+
+/** What selectors are held against. */
+export interface Endpoints {
+  labelsOf(party: Party): Labels;
+  reservedOf(party: Party): readonly string[];
+}
+
+/** A selector of endpoints, tied to a namespace where its policy is. */
+export interface EndpointSelector {
+  matches(party: Party): boolean;
+}
+
+/**
+ * Reads an endpoint selector. One in a namespaced policy means that namespace
+ * unless it names one, or a reserved label (pkg/k8s/apis/cilium.io/utils,
+ * getEndpointSelector).
+ */
+export function readEndpointSelector(
+  reader: SpecReader,
+  value: unknown,
+  { path, namespace, endpoints, subject }: {
+    readonly path: Path;
+    /** Null in a clusterwide policy. */
+    readonly namespace: string | null;
+    readonly endpoints: Endpoints;
+    /** Subjects are in the policy's namespace whatever they say. */
+    readonly subject: boolean;
+  },
+): EndpointSelector {
+  const selector = reader.selector(spelled(value), path);
+  const keys = selector.requirements.map(({ key }) => key);
+  const reserved = keys.some((key) => key.startsWith("reserved:"));
+  const named = keys.some(namesNamespace);
+  const tied = namespace !== null && (subject || !reserved && !named);
+  // `{}` is every pod, never the world or a node: it asks for a namespace label.
+  const podsOnly = tied || !reserved;
+  return {
+    matches: (party) =>
+      (!podsOnly || party.kind === "pod" || hasReserved(selector)) &&
+      (!tied || party.namespace === namespace) &&
+      selector.matches(endpoints.labelsOf(party)),
+  };
+}
+
+/** A selector by a bare key such as `any:host` may mean a reserved label too. */
+function hasReserved({ requirements }: Selector): boolean {
+  return requirements.some(({ key }) => key.startsWith("reserved:"));
+}
+
+function namesNamespace(key: string): boolean {
+  const bare = bareKey(key);
+  return bare === LABEL.namespace ||
+    bare.startsWith(`${LABEL.namespaceLabels}.`);
+}
+
+/** The selector with `any:` taken from its keys. */
+function spelled(value: unknown): unknown {
+  if (!isMapping(value)) return value;
+  const { matchLabels, matchExpressions } = value;
+  return {
+    ...value,
+    ...(isMapping(matchLabels)
+      ? {
+        matchLabels: Object.fromEntries(
+          Object.entries(matchLabels).map(([key, text]) => [
+            selectorKey(key),
+            text,
+          ]),
+        ),
+      }
+      : {}),
+    ...(Array.isArray(matchExpressions)
+      ? {
+        matchExpressions: matchExpressions.map((one: unknown) =>
+          isMapping(one) && typeof one["key"] === "string"
+            ? { ...one, key: selectorKey(one["key"]) }
+            : one
+        ),
+      }
+      : {}),
+  };
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,78 @@
+import type { Packet } from "../../core/packet/packet.ts";
+import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
+import { IDENTITY, type NodeDatapath } from "./datapath.ts";
+import { masqueradeByBpf } from "./masquerade.ts";
+import { PASSED, Tracker } from "./tracking.ts";
+
+/** VXLAN over IPv4: outer IP 20, UDP 8, VXLAN 8, inner Ethernet 14; Geneve without options is as long. */
+const TUNNEL_BYTES = 50;
+
+/**
+ * `to-wire`: the program at the node's device (bpf/bpf_host.c,
+ * cil_to_netdev, handle_nat_fwd): answers to node ports get the frontend's
+ * address back, pods that leave the cluster the node's address; in tunnel
+ * mode what is for a pod is wrapped.
+ */
+export function toWire(path: NodeDatapath): Handler {
+  const tracker = new Tracker();
+  const { settings } = path;
+  return function toWire(packet, context) {
+    const change = translate(packet, { path, context, tracker });
+    if (settings.tunnel === null || !isOverlaid(context)) return change;
+    const wrapped: Action = {
+      kind: "encapsulate",
+      by: settings.tunnel,
+      id: tunnelIdOf(packet, path, context),
+      overheadBytes: TUNNEL_BYTES,
+      rule: { name: `cilium_ipcache_v2 ${packet.destination.text}/32` },
+    };
+    return change === undefined ? wrapped : [change, wrapped];
+  };
+}
+
+function translate(
+  packet: Packet,
+  { path, context, tracker }: {
+    readonly path: NodeDatapath;
+    readonly context: HookContext;
+    readonly tracker: Tracker;
+  },
+): Action | undefined {
+  const { settings } = path;
+  if (settings.kubeProxyReplacement) {
+    const { connection, state } = tracker.look(packet, context);
+    if (connection !== null && state === "reply") {
+      const { original, mark } = connection;
+      return (mark & PASSED.nodePort) === 0 ? undefined : {
+        kind: "rewrite",
+        change: {
+          source: original.destination,
+          sourcePort: original.destinationPort,
+        },
+        rule: { name: "cilium_lb4_reverse_nat" },
+      };
+    }
+  }
+  return settings.masquerade === "bpf"
+    ? masqueradeByBpf(packet, { path, context, tracker })
+    : undefined;
+}
+
+function isOverlaid({ route }: HookContext): boolean {
+  return route?.kind === "wire" && route.overlaid;
+}
+
+/**
+ * The sender's identity travels as the network identifier
+ * (encap_and_redirect_with_nodeid): a pod's, the host's for its own
+ * processes, and the world for what the node forwards under its own address.
+ */
+function tunnelIdOf(
+  packet: Packet,
+  path: NodeDatapath,
+  context: HookContext,
+): number {
+  const sender = path.holderOf(packet.source);
+  if (sender.kind === "pod") return IDENTITY.firstPod + sender.party.id;
+  return context.owner === null ? IDENTITY.world : IDENTITY.remoteNode;
+}
