@@ -1,0 +1,204 @@
+import type { FlowIntent } from "../../core/replay/flow.ts";
+import { flowText, placeText } from "../../core/report/divergence_text.ts";
+import { journeyText, outcomeLine } from "../../core/report/journey_text.ts";
+import { outcomeCell } from "../../core/report/outcome_text.ts";
+import type { Palette } from "../../core/report/palette.ts";
+import type {
+  Failure,
+  JudgedDivergence,
+  ScenarioReport,
+} from "../../core/scenario/judge_scenario.ts";
+import type { ScenarioRun } from "../run.ts";
+import { formatPosition } from "../../core/source.ts";
+import { counted } from "./_terminal.ts";
+import { type Totals, totalsOf } from "./_totals.ts";
+
+/** How much of each scenario to show. */
+export type Detail = "summary" | "normal" | "wide" | "detailed";
+
+/** How to print. */
+export interface ScenarioTextOptions {
+  readonly detail: Detail;
+  readonly palette: Palette;
+}
+
+/**
+ * Scenarios on a screen: those that failed first, with what was expected and
+ * what came; then a line each, and below it the first of each known
+ * divergence.
+ */
+export function scenarioText(
+  runs: readonly ScenarioRun[],
+  { detail, palette }: ScenarioTextOptions,
+): string {
+  const failed = runs.filter(({ report }) => report.status === "failed");
+  const others = runs.filter(({ report }) => report.status !== "failed");
+  const lines = [...failed, ...others].flatMap((run) => [
+    headLine(run.report, palette),
+    ...(detail === "summary" ? [] : failureLines(run.report, palette)),
+    ...(detail === "summary" ? [] : divergenceLines(run, detail)),
+    ...(detail === "detailed" ? flowLines(run, palette) : []),
+  ]);
+  const totals = totalsOf(runs.map(({ report }) => report));
+  lines.push("", totalsLine(totals));
+  const [first] = failed;
+  if (first !== undefined && detail !== "detailed") {
+    const command = `deno task scenario ${first.report.file} --detailed`;
+    lines.push(palette.dim(`To see why: ${command}`));
+  }
+  return lines.join("\n");
+}
+
+function headLine(report: ScenarioReport, palette: Palette): string {
+  const { status, id, name, reason } = report;
+  const mark = status === "passed"
+    ? palette.good("ok  ")
+    : status === "failed"
+    ? palette.bad("FAIL")
+    : palette.warn("-   ");
+  const title = `${mark} ${(id ?? "").padEnd(4)}${palette.strong(name)}`;
+  return status === "not run"
+    ? `${title}  not run: ${reason}`
+    : `${title}  ${facts(report).join(", ")}`;
+}
+
+function facts(report: ScenarioReport): string[] {
+  const { flows, stacks, divergences, failures, unknowns } = report;
+  const known = divergences.filter(({ expected }) => expected).length;
+  return [
+    `${counted(flows, "flow")} x ${counted(stacks.length, "stack")}`,
+    known === 0 ? "" : `${known} differ as expected`,
+    failures.length === 0 ? "" : counted(failures.length, "failure"),
+    unknowns.length === 0 ? "" : `${unknowns.length} unknown`,
+  ].filter((fact) => fact !== "");
+}
+
+/** What was expected and what came, at the place where it is expected. */
+export function failureLines(
+  report: ScenarioReport,
+  palette: Palette,
+): string[] {
+  return report.failures.flatMap((failure) => [
+    `     ${palette.strong(formatPosition(failure.at))}  ${failure.step ?? ""}`,
+    `       ${failureText(failure, palette)}`,
+  ]);
+}
+
+function failureText(failure: Failure, palette: Palette): string {
+  const { kind, stack, field, expected, actual, count } = failure;
+  const where = stack === null ? "" : `${stack}: `;
+  const more = count > 1 ? `  (${count} flows)` : "";
+  const said = KINDS[kind];
+  return `${where}${said}${field}: expected ${palette.good(expected)}, got ${
+    palette.bad(actual)
+  }${more}`;
+}
+
+const KINDS: Readonly<Record<Failure["kind"], string>> = {
+  "expectation": "",
+  "divergence": "unexpected difference in ",
+  "not shown": "missing difference ",
+  "parity": "no parity in ",
+  "unknown": "too many flows ",
+  "cost": "too dear in ",
+};
+
+/** One line a divergence; unless asked for all, the first of each id that the scenario is about. */
+function divergenceLines(run: ScenarioRun, detail: Detail): string[] {
+  const { divergences, id } = run.report;
+  if (detail !== "normal") {
+    return divergences.map((one) => `     ${divergenceLine(one, run)}`);
+  }
+  const groups = new Map<string, JudgedDivergence[]>();
+  for (const one of divergences) {
+    if (one.expected && id !== null && one.id !== id) continue;
+    const key = one.expected
+      ? `${one.id} ${one.divergence.right.stack}`
+      : JSON.stringify([one.step, one.divergence.right.stack]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map(([first, ...rest]) => {
+    const more = rest.length === 0 ? "" : `  +${rest.length} more`;
+    return `     ${divergenceLine(first!, run)}${more}`;
+  });
+}
+
+/** `D05 DIFF pod/default/client -> tcp://1.2.3.4:80  kube-proxy=DROPPED(…)  cilium=FORWARDED(…)  hop 3/7`. */
+export function divergenceLine(
+  { id, expected, divergence }: JudgedDivergence,
+  run: ScenarioRun,
+): string {
+  const { left, right, firstHop, fields, flow } = divergence;
+  const cells = [left, right].map(({ stack, outcome }) =>
+    `${stack}=${outcomeCell(outcome)}`
+  );
+  const others = fields.filter(({ field }) => !IN_CELLS.has(field))
+    .map(({ field, left, right }) => `${field} ${left} | ${right}`);
+  const verdict = fields.some(({ field }) => field === "verdict");
+  const hop = firstHop === null ? [] : [
+    `hop ${firstHop.common + 1}/${hopCount(run, { flow: flow.id, firstHop })}`,
+  ];
+  const label = expected ? id ?? "own" : "NEW";
+  return [
+    `${label} DIFF ${shortFlow(flow)}`,
+    ...cells,
+    ...(verdict ? [] : others),
+    ...hop,
+  ].join("  ");
+}
+
+/** A flow in as few words as tell it from others. */
+function shortFlow(flow: FlowIntent): string {
+  const { from, to, application } = flow;
+  if (application.kind !== "http") return flowText(flow);
+  const { method, scheme, authority, path } = application.request;
+  const address = authority.startsWith(to.host) ? "" : ` at ${to.host}`;
+  return `${
+    placeText(from)
+  } -> ${method} ${scheme}://${authority}${path}${address}`;
+}
+
+/** Fields that the short form of an outcome shows. */
+const IN_CELLS: ReadonlySet<string> = new Set(["verdict", "backend", "status"]);
+
+/** Visible hops of the longer of the two journeys. */
+function hopCount(
+  { runs }: ScenarioRun,
+  { flow, firstHop }: { flow: string; firstHop: { common: number } },
+): number {
+  const counts = runs.flatMap(({ results }) => results)
+    .filter((result) => result.flow.id === flow)
+    .map(({ journey }) =>
+      journey.filter(({ action }) => action !== "accept" && action !== "bypass")
+        .length
+    );
+  return Math.max(firstHop.common + 1, ...counts);
+}
+
+function flowLines({ runs }: ScenarioRun, palette: Palette): string[] {
+  const [first] = runs;
+  return (first?.results ?? []).flatMap(({ flow }, index) => [
+    "",
+    `     ${palette.strong(flow.id)}  ${flowText(flow)}`,
+    ...runs.flatMap(({ stack, results }) => {
+      const { outcome, journey } = results[index]!;
+      const hops = journeyText(journey, { detail: "normal", palette });
+      return [
+        `     ${stack}  ${outcomeLine(outcome, palette)}`,
+        ...hops.split("\n").map((line) => `     ${line}`),
+      ];
+    }),
+  ]);
+}
+
+function totalsLine(totals: Totals): string {
+  const { scenarios, passed, failed, notRun } = totals;
+  const parts = [
+    `${passed} passed`,
+    failed === 0 ? "" : `${failed} failed`,
+    notRun === 0 ? "" : `${notRun} not run`,
+  ].filter((part) => part !== "");
+  return `${counted(scenarios, "scenario")}: ${parts.join(", ")}; ${
+    counted(totals.flows, "outcome")
+  }, ${totals.expected} differ as expected, ${totals.unexpected} unexpectedly, ${totals.unknown} unknown`;
+}

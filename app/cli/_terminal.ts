@@ -1,0 +1,39 @@
+import { printable } from "./_exit.ts";
+import { ANSI, type Palette, PLAIN } from "../../core/report/palette.ts";
+
+/** Colours where stdout is a terminal and no one asked for none. */
+export function stdoutPalette(): Palette {
+  return Deno.stdout.isTerminal() && !Deno.noColor ? ANSI : PLAIN;
+}
+
+/** Text with what inputs hold made safe for a terminal; colours stay. */
+export function safeText(text: string): string {
+  return text
+    // deno-lint-ignore no-control-regex
+    .split(/(\x1b\[\d{1,3}m)/)
+    .map((part, index) => index % 2 === 1 ? part : printable(part))
+    .join("");
+}
+
+/** `1 flow`, `2 flows`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A line on stderr that says how far long work is; nothing where it is no terminal. */
+export class Progress {
+  readonly #shown = Deno.stderr.isTerminal();
+
+  show(text: string): void {
+    this.#write(`\r\x1b[2K${text.slice(0, 100)}`);
+  }
+
+  /** Takes the line away. */
+  done(): void {
+    this.#write("\r\x1b[2K");
+  }
+
+  #write(text: string): void {
+    if (this.#shown) Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}

@@ -1,0 +1,177 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { InputError } from "../../core/errors.ts";
+import { UsageError } from "./_exit.ts";
+import { replay } from "./replay.ts";
+
+const CLUSTER = `apiVersion: v1
+kind: Node
+metadata: {name: n1}
+spec: {podCIDRs: [10.0.1.0/24]}
+status: {addresses: [{type: InternalIP, address: 172.18.0.2}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: default, labels: {app: a}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {phase: Running, podIPs: [{ip: 10.0.1.5}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: default, labels: {app: b}}
+spec: {nodeName: n1, containers: [{name: c, ports: [{containerPort: 80}]}]}
+status: {phase: Running, podIPs: [{ip: 10.0.1.6}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: default}
+spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Ingress]}
+`;
+
+/** A line as hubble prints it: a opens a connection to b's port. */
+function line(index: number, verdict: string, port = 80): string {
+  const time = `2026-01-01T00:00:${`${index}`.padStart(2, "0")}Z`;
+  return JSON.stringify({
+    flow: {
+      time,
+      verdict,
+      IP: { source: "10.0.1.5", destination: "10.0.1.6", ipVersion: "IPv4" },
+      l4: {
+        TCP: {
+          source_port: 40_000 + index,
+          destination_port: port,
+          flags: { SYN: true },
+        },
+      },
+      source: { namespace: "default", pod_name: "a" },
+      destination: { namespace: "default", pod_name: "b" },
+      is_reply: false,
+      ...(verdict === "DROPPED" ? { drop_reason_desc: "POLICY_DENIED" } : {}),
+    },
+    node_name: "n1",
+    time,
+  });
+}
+
+async function withRecording(
+  lines: readonly string[],
+  run: (args: string[], directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${directory}/cluster.yaml`, CLUSTER);
+    Deno.writeTextFileSync(`${directory}/flows.jsonl`, lines.join("\n"));
+    const args = [
+      "--cluster",
+      `${directory}/cluster.yaml`,
+      "--flows",
+      `${directory}/flows.jsonl`,
+    ];
+    await run(args, directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+Deno.test("replay() groups the flows that would change by cause, with one of them to see", async () => {
+  const lines = [1, 2, 3].map((index) => line(index, "FORWARDED"));
+  await withRecording(lines, async (args) => {
+    const { output, exit } = await replay([
+      ...args,
+      "--stack",
+      "kube-proxy,cilium",
+    ]);
+    assertEquals(exit, 1);
+    assertStringIncludes(
+      output,
+      "kube-proxy -> cilium: 3 of 3 flows change, 1 cause",
+    );
+    assertStringIncludes(output, "3 x pod/default/a -> tcp://10.0.1.6:80");
+    assertStringIncludes(output, "journeys part after");
+    assertStringIncludes(output, "cluster.yaml:");
+  });
+});
+
+Deno.test("replay() holds stacks against the verdicts of the recording", async () => {
+  await withRecording(
+    [line(1, "DROPPED"), line(2, "DROPPED")],
+    async (args, directory) => {
+      const { output } = await replay([...args, "--stack=cilium,kube-proxy"]);
+      assertStringIncludes(
+        output,
+        "2 x recorded dropped (POLICY_DENIED), kube-proxy says forwarded",
+      );
+      assertStringIncludes(output, `${directory}/flows.jsonl:1:1`);
+      assertEquals(output.includes("cilium says"), false);
+    },
+  );
+});
+
+Deno.test("replay() exits with 0 when nothing changes", async () => {
+  await withRecording([line(1, "FORWARDED")], async (args) => {
+    const { output, exit } = await replay([
+      ...args,
+      "--stack",
+      "iptables,kube-proxy",
+    ]);
+    assertEquals(exit, 0);
+    assertStringIncludes(output, "0 of 1 flow");
+  });
+});
+
+Deno.test("replay() filters, limits, and lets another stack be the baseline", async () => {
+  const lines = [
+    line(1, "FORWARDED"),
+    line(2, "FORWARDED", 81),
+    line(3, "FORWARDED", 81),
+  ];
+  await withRecording(lines, async (args) => {
+    const read = async (...more: string[]) =>
+      JSON.parse((await replay([...args, "--json", ...more])).output);
+    assertEquals((await read()).flows, 3);
+    assertEquals((await read("--where", "dst.port == 81")).flows, 2);
+    assertEquals((await read("--limit", "1")).flows, 1);
+    const turned = await read("--baseline", "cilium");
+    assertEquals(turned.baseline, "cilium");
+    assertEquals(turned.comparisons[0].stack, "kube-proxy");
+    assertEquals(await read(), await read());
+  });
+});
+
+Deno.test("replay() says how much of the recording makes no sense", async () => {
+  await withRecording([line(1, "FORWARDED"), "{no json"], async (args) => {
+    const { output } = await replay(args);
+    assertStringIncludes(output, "1 line makes no sense");
+  });
+  await withRecording(["no flows", "at all"], async (args) => {
+    const error = await assertRejects(() => replay(args), InputError);
+    assertEquals(error.problems[0]?.at.line, 1);
+  });
+});
+
+Deno.test("replay() asks for what it needs", async () => {
+  await assertRejects(() => replay([]), UsageError, "--cluster is missing");
+  await withRecording([], async (args, directory) => {
+    await assertRejects(
+      () => replay([...args, "--where", "dst.prt == 1"]),
+      UsageError,
+      "did you mean dst.port?",
+    );
+    await assertRejects(
+      () => replay([...args.slice(0, 3), `${directory}/gone.jsonl`]),
+      InputError,
+      "gone.jsonl",
+    );
+    await assertRejects(
+      () => replay([...args, "--stack", "kube-prxy"]),
+      InputError,
+      "kube-proxy",
+    );
+  });
+  const { output } = await replay(["--help"]);
+  assert(output.includes("Examples:"));
+});
