@@ -6,8 +6,8 @@ export interface PathNormalization {
   readonly backslashes: boolean;
   /** `%2F` and `%5C` become slashes. */
   readonly escapedSlashes: boolean;
-  /** `//` becomes `/`. */
-  readonly mergeSlashes: boolean;
+  /** `//` becomes `/`: nginx does it before it resolves dots, so `/a//../b` is `/b`; Envoy after, so it is `/a/b`. */
+  readonly mergeSlashes: "never" | "before dots" | "after dots";
   /** Decode every escape, as nginx does before it picks a location. */
   readonly decode: boolean;
 }
@@ -17,7 +17,7 @@ export const AS_SENT: PathNormalization = {
   dots: false,
   backslashes: false,
   escapedSlashes: false,
-  mergeSlashes: false,
+  mergeSlashes: "never",
   decode: false,
 };
 
@@ -41,7 +41,7 @@ export function normalizeTarget(
  *   dots: true,
  *   backslashes: true,
  *   escapedSlashes: false,
- *   mergeSlashes: true,
+ *   mergeSlashes: "before dots",
  *   decode: false,
  * }); // "/b"
  * ```
@@ -57,8 +57,13 @@ export function normalizePath(
     result = result.replace(/%2f/gi, "/").replace(/%5c/gi, "\\");
   }
   if (options.backslashes) result = result.replaceAll("\\", "/");
-  if (options.mergeSlashes) result = result.replace(/\/{2,}/g, "/");
-  return options.dots ? resolveDots(result) : result;
+  if (options.mergeSlashes === "before dots") result = mergeSlashes(result);
+  if (options.dots) result = resolveDots(result);
+  return options.mergeSlashes === "after dots" ? mergeSlashes(result) : result;
+}
+
+function mergeSlashes(path: string): string {
+  return path.replace(/\/{2,}/g, "/");
 }
 
 /** RFC 3986 section 5.2.4; `..` above the root stays at the root. */

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { AS_SENT, normalizePath, normalizeTarget } from "./normalize_path.ts";
 
 const DOTS = { ...AS_SENT, dots: true, backslashes: true };
-const MERGED = { ...DOTS, mergeSlashes: true };
+const MERGED = { ...DOTS, mergeSlashes: "before dots" } as const;
 
 Deno.test("normalizePath() resolves dots and never leaves the root", () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -36,4 +36,13 @@ Deno.test("normalizePath() decodes escaped slashes, or everything, when told to"
 
 Deno.test("normalizeTarget() leaves the query alone", () => {
   assertEquals(normalizeTarget("/a/../b?x=/c/../d", DOTS), "/b?x=/c/../d");
+});
+
+Deno.test("normalizePath() merges slashes before or after dots, as the proxy does", () => {
+  const path = "/a//../b";
+  assertEquals(normalizePath(path, MERGED), "/b");
+  assertEquals(
+    normalizePath(path, { ...DOTS, mergeSlashes: "after dots" }),
+    "/a/b",
+  );
 });

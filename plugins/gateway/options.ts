@@ -93,7 +93,7 @@ const ENVOY_PATHS: PathNormalization = {
 const NGINX_PATHS: PathNormalization = {
   ...AS_SENT,
   dots: true,
-  mergeSlashes: true,
+  mergeSlashes: "before dots",
   decode: true,
 };
 
@@ -145,7 +145,7 @@ export const PROFILES: Readonly<
     ...ENVOY,
     implementation: "envoy-gateway",
     order: { regexPaths: "before-prefixes", method: "as-header" },
-    normalization: { ...ENVOY_PATHS, mergeSlashes: true },
+    normalization: { ...ENVOY_PATHS, mergeSlashes: "after dots" },
     redirectsEscapedSlashes: true,
     ingressClasses: [],
   },

@@ -10,15 +10,14 @@ type Setting = MeshOptions["pathNormalization"];
 
 const BASE: PathNormalization = { ...AS_SENT, dots: true, backslashes: true };
 
-/** Envoy resolves dots before it merges slashes, so `/a//../b` keeps its `a`. */
-const MERGE: PathNormalization = { ...AS_SENT, mergeSlashes: true };
+const MERGED: PathNormalization = { ...BASE, mergeSlashes: "after dots" };
 
-/** Steps of each setting of `pathNormalization` (istio/api mesh/v1alpha1/config.proto, ProxyPathNormalization). */
-const STEPS: Readonly<Record<Setting, readonly PathNormalization[]>> = {
-  NONE: [],
-  BASE: [BASE],
-  MERGE_SLASHES: [BASE, MERGE],
-  DECODE_AND_MERGE_SLASHES: [{ ...BASE, escapedSlashes: true }, MERGE],
+/** What each setting of `pathNormalization` does (istio/api mesh/v1alpha1/config.proto, ProxyPathNormalization). */
+const NORMALIZATIONS: Readonly<Record<Setting, PathNormalization>> = {
+  NONE: AS_SENT,
+  BASE,
+  MERGE_SLASHES: MERGED,
+  DECODE_AND_MERGE_SLASHES: { ...MERGED, escapedSlashes: true },
 };
 
 /**
@@ -30,6 +29,6 @@ export function normalizeRequest(
   setting: Setting,
 ): HttpRequest | undefined {
   if (setting !== "NONE" && /^[^?#]*%00/.test(request.path)) return undefined;
-  const path = STEPS[setting].reduce(normalizeTarget, request.path);
+  const path = normalizeTarget(request.path, NORMALIZATIONS[setting]);
   return path === request.path ? request : { ...request, path };
 }
