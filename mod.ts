@@ -36,6 +36,7 @@ export {
 export { checkPlugin, type LawCheck } from "./core/replay/check_plugin.ts";
 export { standardTape } from "./core/replay/standard_tape.ts";
 export {
+  type AnyPlugin,
   flowIntent,
   runFlows,
   type ShortFlow,

@@ -1,7 +1,10 @@
 /** Where something was written: lines and columns count from 1. */
 export interface SourcePosition {
+  /** Path as it was given, or a name such as `--stack` for what is in no file. */
   readonly file: string;
+  /** From 1. */
   readonly line: number;
+  /** From 1. */
   readonly column: number;
 }
 
@@ -23,6 +26,7 @@ export interface Rule {
   readonly name: string;
   /** The rule's own text on one line, where it has one. */
   readonly text?: string;
+  /** Where it is written; absent for what is built into the system modelled. */
   readonly source?: SourcePosition;
   /** On what ground it decides; left out, it is the implementation's own choice. */
   readonly basis?: Basis;

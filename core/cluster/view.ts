@@ -16,7 +16,9 @@ import type {
 export interface ClusterView {
   /** Grows with every change; what was compiled from an older one is stale. */
   readonly revision: number;
+  /** Keyed by name. */
   readonly namespaces: ReadonlyMap<string, Namespace>;
+  /** Keyed by name. */
   readonly nodes: ReadonlyMap<string, Node>;
   /** Keyed by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;

@@ -2,11 +2,17 @@ import type { Divergence, DivergenceSide } from "./divergence.ts";
 
 /** Divergences that have one cause: the same fields, decided by the same two rules. */
 export interface Cause {
+  /** The fields and both rules as one text: equal for equal causes, from run to run. */
   readonly key: string;
+  /** Names of the fields that differ. */
   readonly fields: readonly string[];
+  /** Name of the rule that decided for the baseline, or what happened there without one. */
   readonly leftRule: string;
+  /** The same for the other stack. */
   readonly rightRule: string;
+  /** That of the witness. */
   readonly class: Divergence["class"];
+  /** How many flows differ for it. */
   readonly count: number;
   /** The first of them on the tape. */
   readonly witness: Divergence;

@@ -12,7 +12,9 @@ import { decidingHop, endingHop, firstDifferentHop } from "./journeys.ts";
 
 /** A result with the name of the stack that gave it. */
 export interface StackResult {
+  /** Name for the report. */
   readonly stack: string;
+  /** With its journey if the divergence is to say where they part. */
   readonly result: FlowResult;
 }
 

@@ -4,10 +4,15 @@
  * RFC 5952.
  */
 export class Ip {
+  /** An IPv4-mapped IPv6 address is of family 6. */
   readonly family: 4 | 6;
+  /** Bits 127 to 96 as an unsigned number; 0 for IPv4. */
   readonly w0: number;
+  /** Bits 95 to 64; 0 for IPv4. */
   readonly w1: number;
+  /** Bits 63 to 32; 0 for IPv4. */
   readonly w2: number;
+  /** Bits 31 to 0: the whole of an IPv4 address. */
   readonly w3: number;
   #text: string | undefined;
 
@@ -61,6 +66,7 @@ export class Ip {
       : formatV6([this.w0, this.w1, this.w2, this.w3]);
   }
 
+  /** Same family and value: `::ffff:10.0.0.1` is not `10.0.0.1`. */
   equals(other: Ip): boolean {
     return this.w3 === other.w3 && this.w2 === other.w2 &&
       this.w1 === other.w1 && this.w0 === other.w0 &&
@@ -85,10 +91,12 @@ export class Ip {
       : this.w0 === 0 && this.w1 === 0 && this.w2 === 0 && this.w3 === 1;
   }
 
+  /** The canonical text, so that addresses can stand in templates. */
   toString(): string {
     return this.text;
   }
 
+  /** The canonical text: an address is a string in a log. */
   toJSON(): string {
     return this.text;
   }
@@ -96,13 +104,16 @@ export class Ip {
 
 /** A prefix. Host bits of the text are cleared, as the kernel does. */
 export class Cidr {
+  /** The lowest address of the prefix. */
   readonly base: Ip;
+  /** Leading bits that count: 0 to 32, or to 128 for IPv6. */
   readonly length: number;
   readonly #m0: number;
   readonly #m1: number;
   readonly #m2: number;
   readonly #m3: number;
 
+  /** Takes a length that fits the family for granted; {@link Cidr.parse} checks it. */
   constructor(ip: Ip, length: number) {
     const bits = ip.family === 4 ? length + 96 : length;
     this.length = length;
@@ -137,6 +148,7 @@ export class Cidr {
     return cidr;
   }
 
+  /** Never true for an address of the other family, not even under `/0`. */
   contains(ip: Ip): boolean {
     const base = this.base;
     return ip.family === base.family &&
@@ -146,14 +158,17 @@ export class Cidr {
       ((ip.w0 & this.#m0) >>> 0) === base.w0;
   }
 
+  /** `10.0.0.0/8`, host bits cleared. */
   get text(): string {
     return `${this.base.text}/${this.length}`;
   }
 
+  /** The canonical text, so that prefixes can stand in templates. */
   toString(): string {
     return this.text;
   }
 
+  /** The canonical text: a prefix is a string in a log. */
   toJSON(): string {
     return this.text;
   }

@@ -21,7 +21,9 @@ export const TCP_FLAG = {
 
 /** An HTTP request as its receiver reads it. */
 export interface HttpRequest {
+  /** As sent, upper case by custom: methods are case-sensitive (RFC 9110, 9.1). */
   readonly method: string;
+  /** `https` when the client meant TLS, whoever ended it on the way. */
   readonly scheme: "http" | "https";
   /** Host header or `:authority`, with the port when it was written. */
   readonly authority: string;
@@ -37,7 +39,12 @@ export interface HttpRequest {
  * inside, so an L7 rule that meets `tls` cannot see the request in it.
  */
 export type Payload =
-  | { readonly kind: "opaque"; readonly lengthBytes: number }
+  | {
+    readonly kind: "opaque";
+    readonly lengthBytes: number;
+    /** The name that is asked for, where the bytes are a DNS question. */
+    readonly question?: string;
+  }
   | { readonly kind: "http"; readonly request: HttpRequest }
   | {
     readonly kind: "tls";
@@ -61,21 +68,29 @@ export type Payload =
  * and the engine applies it, so that every change has a rule.
  */
 export interface Packet {
+  /** IANA number: 6 is TCP; {@link PROTOCOL} names those the engine knows. */
   readonly protocol: number;
+  /** As it stands now: earlier rewrites have been applied. */
   readonly source: Ip;
+  /** Of the same family as the source. */
   readonly destination: Ip;
   /** Identifier for ICMP echo, 0 for protocols without ports. */
   readonly sourcePort: number;
   /** 0 for protocols without ports. */
   readonly destinationPort: number;
+  /** Bits of {@link TCP_FLAG}; 0 for other protocols. */
   readonly tcpFlags: number;
+  /** 8 and 0 for ICMP echo and its answer, 128 and 129 for ICMPv6; 0 for other protocols. */
   readonly icmpType: number;
+  /** 0 for echo and for other protocols. */
   readonly icmpCode: number;
+  /** 64 when sent; the engine itself does not count it down. */
   readonly ttl: number;
   /** The skb mark. It does not leave the node. */
   readonly mark: number;
   /** Bytes of the IP packet, without any outer header. */
   readonly lengthBytes: number;
+  /** What the connection carries, also on packets that open it: an L7 rule may look ahead. */
   readonly payload: Payload;
 }
 

@@ -9,7 +9,9 @@ import type { Cidr } from "../packet/ip.ts";
 export interface Party {
   /** Dense from 0, in the order in which parties were met. */
   readonly id: number;
-  readonly kind: "pod" | "node" | "outside";
+  readonly kind: "pod" | "node" | "outside" | "role";
+  /** Who it is when it is told by something else than labels or an address: a proxy by its mark; null unless a role. */
+  readonly role: string | null;
   /** Pod labels that policies see; empty unless a pod. */
   readonly labels: Labels;
   readonly namespace: string;
@@ -22,6 +24,8 @@ export interface Party {
   readonly local: boolean;
   /** Null when no policy names a prefix that has the address. */
   readonly prefix: Cidr | null;
+  /** Names whose lookup gave the address, sorted; only of someone outside. */
+  readonly names: readonly string[];
   /** The first pod met that is this party, for words. */
   readonly example: Pod | null;
 }

@@ -15,7 +15,8 @@ export type Holder =
     readonly local: Party;
     readonly remote: Party;
   }
-  | { readonly kind: "outside"; readonly party: Party };
+  | { readonly kind: "outside"; readonly party: Party }
+  | { readonly kind: "role"; readonly party: Party };
 
 /** Sorts everyone who has an address into parties, and finds them by address. */
 export class PartyTable {
@@ -27,6 +28,7 @@ export class PartyTable {
   readonly #holders4 = new Map<number, Holder>();
   readonly #holders6 = new Map<string, Holder>();
   readonly #outside = new Map<Cidr | null, Holder>();
+  readonly #roles = new Map<string, Party>();
 
   constructor(
     cluster: ClusterView,
@@ -64,8 +66,18 @@ export class PartyTable {
   }
 
   /** Someone outside of whom no more is known than a prefix that policies name. */
-  outside(prefix: Cidr | null): Party {
-    return this.#intern({ ...NOBODY, kind: "outside", prefix });
+  outside(prefix: Cidr | null, names: readonly string[] = []): Party {
+    return this.#intern({ ...NOBODY, kind: "outside", prefix, names });
+  }
+
+  /** Someone who is told by a mark, or by an address that {@link hold} gives to the role. */
+  role(name: string): Party {
+    let party = this.#roles.get(name);
+    if (party === undefined) {
+      party = this.#intern({ ...NOBODY, kind: "role", role: name });
+      this.#roles.set(name, party);
+    }
+    return party;
   }
 
   /** The party of a pod by what it is, its address left out. */
@@ -141,6 +153,7 @@ export class PartyTable {
 
 const NOBODY: Omit<Party, "id"> = {
   kind: "outside",
+  role: null,
   labels: {},
   namespace: "",
   namespaceLabels: {},
@@ -149,6 +162,7 @@ const NOBODY: Omit<Party, "id"> = {
   node: null,
   local: false,
   prefix: null,
+  names: [],
   example: null,
 };
 
@@ -156,7 +170,9 @@ function keyOf(party: Omit<Party, "id">): string {
   const prefix = party.prefix?.text ?? "";
   switch (party.kind) {
     case "outside":
-      return `outside ${prefix}`;
+      return `outside ${prefix} ${party.names.join(" ")}`;
+    case "role":
+      return `role ${party.role}`;
     case "node":
       return `node ${party.node?.name} ${party.local} ${prefix}`;
     case "pod":

@@ -83,8 +83,13 @@ export class PolicyIndex {
   }
 
   /** Someone outside of whom no more is known than a prefix that policies name. */
-  outside(prefix: Cidr | null): Party {
-    return this.#table.outside(prefix);
+  outside(prefix: Cidr | null, names: readonly string[] = []): Party {
+    return this.#table.outside(prefix, names);
+  }
+
+  /** Someone who is told neither by labels nor by an address. */
+  role(name: string): Party {
+    return this.#table.role(name);
   }
 
   /** Answers for a pod and whoever is at the other end. */

@@ -33,6 +33,11 @@ export interface ConntrackTimeouts {
 
 const SECOND_NS = 1_000_000_000;
 
+/** Ports that translation takes when it cannot keep the one there is: those no privileged service has. */
+const FIRST_TRANSLATED_PORT = 1_024;
+const TRANSLATED_PORTS = 65_536 - FIRST_TRANSLATED_PORT;
+const MOST_PORT_TRIES = 1_024;
+
 /** Defaults of nf_conntrack (net/netfilter/nf_conntrack_proto_*.c). */
 export const NETFILTER_TIMEOUTS: ConntrackTimeouts = {
   tcpNewNs: 120 * SECOND_NS,
@@ -205,9 +210,12 @@ export class Conntrack {
 
   /**
    * Gives the connection another source. The port is kept unless another
-   * connection's replies would be mistaken for its own; then the next free
-   * one is taken (the kernel takes a random one: compare ports modulo this).
-   * Returns the port.
+   * connection's replies would be mistaken for its own; then a free one is
+   * looked for from a place that depends on the connection (the kernel starts
+   * at a random one: compare ports modulo this), and when a range is so full
+   * that none is found in a bounded number of tries, as in
+   * nf_nat_l4proto_unique_tuple(), the port is kept all the same. Returns the
+   * port.
    */
   bindSource(
     connection: Connection,
@@ -215,25 +223,24 @@ export class Conntrack {
   ): number {
     connection.sourceBound = true;
     if (to === null) return connection.reply.destinationPort;
-    let port = to.port;
-    for (let tries = 0; tries < 65_536; tries++) {
-      const reply = {
-        ...connection.reply,
-        destination: to.ip,
-        destinationPort: port,
-      };
-      if (!this.#replyTaken(reply)) {
-        connection.reply = reply;
-        return port;
-      }
-      port = port >= 65_535 ? 1_024 : port + 1;
-    }
-    connection.reply = {
+    const at = (port: number) => ({
       ...connection.reply,
       destination: to.ip,
       destinationPort: port,
-    };
-    return port;
+    });
+    let reply = at(to.port);
+    if (this.#replyTaken(reply)) {
+      const start = tupleHash(connection.original) % TRANSLATED_PORTS;
+      for (let tries = 0; tries < MOST_PORT_TRIES; tries++) {
+        const port = FIRST_TRANSLATED_PORT +
+          (start + tries) % TRANSLATED_PORTS;
+        if (this.#replyTaken(at(port))) continue;
+        reply = at(port);
+        break;
+      }
+    }
+    connection.reply = reply;
+    return reply.destinationPort;
   }
 
   /** Puts a new connection into the table, or refreshes one that is in it. */

@@ -3,11 +3,12 @@ import type { Event, Tape } from "../event.ts";
 import { invariant } from "../errors.ts";
 import { drawUint32 } from "./draw.ts";
 import type { FlowIntent } from "./flow.ts";
-import { placeKey, runFlow } from "./flow_run.ts";
+import { runFlow } from "./flow_run.ts";
 import type { Journey } from "./hop.ts";
 import type { Outcome } from "./outcome.ts";
 import { OutcomesHash } from "./outcomes_hash.ts";
 import type { Stack } from "./plugin.ts";
+import { placeKey } from "./standing.ts";
 import { World } from "./world.ts";
 
 /** How a tape is replayed. */

@@ -14,7 +14,12 @@ export type Place =
 
 /** What the application on a connection means to say. */
 export type Application =
-  | { readonly kind: "opaque"; readonly lengthBytes: number }
+  | {
+    readonly kind: "opaque";
+    readonly lengthBytes: number;
+    /** The name that is asked for, where the bytes are a DNS question. */
+    readonly question?: string;
+  }
   | {
     readonly kind: "http";
     readonly request: HttpRequest;

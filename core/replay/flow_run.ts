@@ -1,21 +1,42 @@
-import { objectKey, type Pod } from "../cluster/model.ts";
 import { LIMITS } from "../limits.ts";
-import { Ip } from "../packet/ip.ts";
-import type { Payload } from "../packet/packet.ts";
+import type { Ip } from "../packet/ip.ts";
 import {
   formatEndpoint,
   openingPacket,
   type WalkingPacket,
 } from "../packet/walking_packet.ts";
-import type { Rule } from "../source.ts";
+import {
+  applicationPayload,
+  applicationReads,
+  carriesHttp,
+} from "./application.ts";
 import type { Connection } from "./conntrack.ts";
 import { drawUint32, extend, finish } from "./draw.ts";
-import type { Application, FlowIntent, Place } from "./flow.ts";
+import { type Draw, entryNode } from "./entry_node.ts";
+import type { FlowIntent, Place } from "./flow.ts";
 import type { Journey } from "./hop.ts";
+import { decisionHop } from "./hop_text.ts";
 import { WalkContext } from "./hook_context.ts";
-import type { HttpOutcome, Outcome, Verdict } from "./outcome.ts";
+import {
+  decidedResult,
+  failed,
+  type LegResult,
+  stoppedResult,
+  upstreamFailed,
+} from "./leg_result.ts";
+import type { Outcome } from "./outcome.ts";
 import type { ProxyDecision, SocketOwner } from "./plugin.ts";
+import { resolveTarget } from "./resolve_target.ts";
 import type { RunningNode } from "./stack_runtime.ts";
+import {
+  placeKey,
+  receiverName,
+  sourceAddress,
+  standAt,
+  type Standing,
+  standingOf,
+  standingPlace,
+} from "./standing.ts";
 import { Tally } from "./tally.ts";
 import { type Receiver, type WalkEnd, Walker } from "./walker.ts";
 import type { World } from "./world.ts";
@@ -27,20 +48,6 @@ const EPHEMERAL_PORTS = 28_232;
 /** User id of an application that says nothing of its own. */
 const APPLICATION_UID = 1_000;
 
-/** Envoy's answer when it cannot reach the upstream (response flags UF, UH, UC). */
-const UPSTREAM_FAILED_STATUS = 503;
-
-/** A place looked up in the cluster. */
-type Standing =
-  | { readonly kind: "pod"; readonly pod: Pod; readonly node: RunningNode }
-  | {
-    readonly kind: "node";
-    readonly node: RunningNode;
-    /** The hostNetwork pod whose process it is, if it is one's. */
-    readonly pod: Pod | null;
-  }
-  | { readonly kind: "outside"; readonly ip: Ip; readonly via: string | null };
-
 /** One connection of a flow: the sender's own, or one that a proxy opens. */
 interface Leg {
   readonly depth: number;
@@ -51,19 +58,6 @@ interface Leg {
   readonly bound: boolean;
   /** Key of its random draws. */
   readonly key: string;
-}
-
-/** What came of a leg and all legs behind it; filled in as it becomes known. */
-interface LegResult {
-  verdict: Verdict;
-  reason: string | null;
-  rule: Rule | null;
-  decidedAt: string | null;
-  backend: string | null;
-  receiver: string | null;
-  source: string | null;
-  http: HttpOutcome | null;
-  reply: boolean;
 }
 
 /** What a flow needs of the replay it is part of. */
@@ -89,6 +83,8 @@ class FlowRun {
   readonly #tally: Tally;
   readonly #connection: string;
   readonly #opened: Connection[] = [];
+  /** Draws that every stack makes alike. */
+  readonly #draw: Draw;
   #route: string | null = null;
 
   constructor(flow: FlowIntent, environment: FlowEnvironment) {
@@ -97,6 +93,8 @@ class FlowRun {
     this.#world = environment.world;
     this.#tally = new Tally(environment.trace);
     this.#connection = flow.connection ?? flow.id;
+    this.#draw = (site) =>
+      drawUint32(environment.seed, `${this.#connection} ${site}`);
   }
 
   run(): { readonly outcome: Outcome; readonly journey: Journey } {
@@ -127,22 +125,24 @@ class FlowRun {
 
   #send(): LegResult {
     const { from, to, protocol } = this.#flow;
-    const sender = this.#stand(from);
+    const sender = standAt(this.#world, from);
     if (typeof sender === "string") return failed("error", sender);
-    const target = this.#resolve(sender);
-    if (!(target instanceof Ip)) return target;
-    const source = this.#sourceAddress(sender, target);
+    const target = resolveTarget(this.#world, sender, { to, draw: this.#draw });
+    if (target.kind !== "address") return failed(target.kind, target.reason);
+    this.#tally.backends = target.backends;
+    const { ip } = target;
+    const source = sourceAddress(this.#world, sender, ip);
     if (source === undefined) {
       return failed(
         "error",
-        `sender has no IPv${target.family} address to reach ${target}`,
+        `sender has no IPv${ip.family} address to reach ${ip}`,
       );
     }
     const opening = openingPacket({
       protocol,
       source,
       sourcePort: this.#flow.sourcePort ?? this.#ephemeralPort(from),
-      destination: target,
+      destination: ip,
       destinationPort: to.port,
       mark: 0,
       payload: applicationPayload(this.#flow.application, to.host),
@@ -188,7 +188,7 @@ class FlowRun {
   #startWalk(leg: Leg): { walker: Walker; end: WalkEnd } | string {
     const { from } = leg;
     const entry = from.kind === "outside"
-      ? this.#entryNode(leg.opening, from.via)
+      ? this.#entryNode(leg.opening.destination, from.via)
       : from.node;
     if (typeof entry === "string") return entry;
     const walker = this.#walker(leg, {
@@ -210,7 +210,7 @@ class FlowRun {
       // The kernel routes, and so picks the source, after connect() hooks.
       const { destination } = walker.packet;
       if (destination !== leg.opening.destination) {
-        walker.sendFrom(this.#sourceAddress(from, destination));
+        walker.sendFrom(sourceAddress(this.#world, from, destination));
       }
     }
     return {
@@ -229,7 +229,7 @@ class FlowRun {
     result.backend = packet.destinationPort === 0
       ? packet.destination.text
       : formatEndpoint(packet.destination, packet.destinationPort);
-    result.receiver = this.#receiverName(to, packet);
+    result.receiver = receiverName(this.#world, to, packet);
     result.source = packet.source.text;
     if (result.verdict !== "forwarded") return result;
     result.reply = true;
@@ -263,7 +263,7 @@ class FlowRun {
     const answers = result.http !== null ||
       (decision.kind === "forward" && result.reply);
     if (!answers) return result;
-    const place = this.#stand(proxy.place);
+    const place = standAt(this.#world, proxy.place);
     if (typeof place === "string") return failed("error", place);
     const broken = this.#answerFromProxy(leg, walker, end, place);
     if (broken === null) {
@@ -309,7 +309,7 @@ class FlowRun {
     end: Extract<WalkEnd, { kind: "proxied" }>,
   ): LegResult {
     const { proxy } = end;
-    const place = this.#stand(proxy.place);
+    const place = standAt(this.#world, proxy.place);
     if (typeof place === "string") return failed("error", place);
     if (decision.route !== null) this.#route = decision.route;
     if (decision.backends.length > 0) {
@@ -317,7 +317,7 @@ class FlowRun {
     }
     const key = `${leg.key}>${proxy.name}`;
     const source = decision.source ??
-      this.#sourceAddress(place, decision.destination);
+      sourceAddress(this.#world, place, decision.destination);
     if (source === undefined) {
       return failed(
         "error",
@@ -354,24 +354,9 @@ class FlowRun {
     ) {
       return null;
     }
-    const standing = this.#standingOf(to, packet);
+    const standing = standingOf(this.#world, to, packet);
     if (typeof standing === "string") return failed("error", standing);
     return this.#walkBack(leg, walker, { answer: packet.answer(), standing });
-  }
-
-  #standingOf(to: Receiver, packet: WalkingPacket): Standing | string {
-    switch (to.kind) {
-      case "pod": {
-        const node = this.#world.node(to.pod.node);
-        return node === undefined
-          ? `node ${to.pod.node} is missing`
-          : { kind: "pod", pod: to.pod, node };
-      }
-      case "node":
-        return { kind: "node", node: to.node, pod: null };
-      case "outside":
-        return { kind: "outside", ip: packet.destination, via: null };
-    }
   }
 
   #answerFromProxy(
@@ -400,7 +385,7 @@ class FlowRun {
   ): LegResult | null {
     const { answer, standing } = back;
     const entry = standing.kind === "outside"
-      ? this.#entryNode(answer, null)
+      ? this.#entryNode(answer.destination, null)
       : standing.node;
     if (typeof entry === "string") return failed("error", entry);
     const returning = this.#walker(leg, {
@@ -449,7 +434,9 @@ class FlowRun {
         ? `reply from another address: the sender waits for ${
           formatEndpoint(asked.destination, asked.destinationPort)
         } and gets ${formatEndpoint(got.source, got.sourcePort)}`
-        : `reply went to ${this.#receiverName(to, got)} instead of the sender`,
+        : `reply went to ${
+          receiverName(this.#world, to, got)
+        } instead of the sender`,
     );
   }
 
@@ -484,147 +471,14 @@ class FlowRun {
     });
   }
 
-  #stand(place: Place): Standing | string {
-    if (place.kind === "outside") {
-      const ip = Ip.parse(place.ip);
-      return ip === undefined
-        ? `no address: ${place.ip}`
-        : { kind: "outside", ip, via: place.via };
-    }
-    if (place.kind === "node") {
-      const node = this.#world.node(place.name);
-      return node === undefined
-        ? `node ${place.name} does not exist`
-        : { kind: "node", node, pod: null };
-    }
-    const key = objectKey(place);
-    const pod = this.#world.cluster.pods.get(key);
-    if (pod === undefined || !pod.running) return `pod ${key} does not exist`;
-    const node = this.#world.node(pod.node);
-    if (node === undefined) return `node ${pod.node} of pod ${key} is missing`;
-    return pod.hostNetwork
-      ? { kind: "node", node, pod }
-      : { kind: "pod", pod, node };
-  }
-
-  #resolve(sender: Standing): Ip | LegResult {
-    const { host } = this.#flow.to;
-    const literal = Ip.parse(host);
-    if (literal !== undefined) return literal;
-    const namespace = sender.kind === "outside"
-      ? ""
-      : sender.pod?.namespace ?? "";
-    const answer = this.#world.cluster.resolve(host, namespace);
-    if (answer.kind === "unknown") {
-      return failed(
-        "unknown",
-        `no DNS record for ${answer.name}: give one under records`,
-      );
-    }
-    if (answer.kind === "missing") {
-      return failed("error", `name does not resolve: ${host}`);
-    }
-    const usable = answer.ips.filter((ip) =>
-      this.#sourceAddress(sender, ip) !== undefined
-    );
-    const first = usable[0] ?? answer.ips[0];
-    if (first === undefined) {
-      return failed("error", `name has no addresses: ${host}`);
-    }
-    const sameFamily = usable.filter((ip) => ip.family === first.family);
-    if (sameFamily.length < 2) return first;
-    this.#tally.backends = sameFamily.map((ip) => ({
-      backend: formatEndpoint(ip, this.#flow.to.port),
-      weight: 1,
-    }));
-    const draw = drawUint32(
-      this.#environment.seed,
-      `${this.#connection} address of ${host}`,
-    );
-    return sameFamily[draw % sameFamily.length]!;
-  }
-
-  #sourceAddress(from: Standing, to: Ip): Ip | undefined {
-    const { family } = to;
-    if (from.kind === "outside") {
-      return from.ip.family === family ? from.ip : undefined;
-    }
-    if (to.isLoopback) return to;
-    const own = (ip: Ip) => ip.family === family;
-    if (from.kind === "pod") return from.pod.ips.find(own);
-    const { node, overlay } = from.node;
-    if (overlay !== null) {
-      const route = this.#world.route(node, to);
-      const overlaid = route.kind === "wire" && route.overlaid;
-      const source = overlaid ? overlay.addresses.find(own) : undefined;
-      if (source !== undefined) return source;
-    }
-    return this.#world.nodeAddress(node, family);
-  }
-
   #ephemeralPort(place: Place, key = this.#connection): number {
     const hash = extend(this.#environment.seed, placeKey(place));
     return FIRST_EPHEMERAL_PORT +
       finish(extend(hash, key)) % EPHEMERAL_PORTS;
   }
 
-  /** Where a packet from outside reaches the cluster. */
-  #entryNode(packet: WalkingPacket, via: string | null): RunningNode | string {
-    const { cluster } = this.#world;
-    const { destination } = packet;
-    const owner = cluster.nodeAt(destination)?.name ??
-      cluster.podAt(destination)?.node ?? via ??
-      this.#balancedNode(destination);
-    if (owner === null) {
-      return `${destination} is outside the cluster: nothing says which node it reaches`;
-    }
-    return this.#world.node(owner) ?? `node ${owner} does not exist`;
-  }
-
-  /**
-   * The node that a load balancer, or routing outside, hands a virtual
-   * address to: with externalTrafficPolicy Local only nodes whose health
-   * check passes, those with a ready endpoint of their own.
-   */
-  #balancedNode(destination: Ip): string | null {
-    const { cluster } = this.#world;
-    const found = this.#world.virtualAddress(destination);
-    let names = [...cluster.nodes.keys()];
-    if (found?.service.externalTrafficPolicy === "Local") {
-      const { service } = found;
-      const local = new Set(
-        service.ports.flatMap((port) =>
-          cluster.endpointsOf(service, port, destination.family)
-            .filter((endpoint) => endpoint.ready)
-            .map((endpoint) => endpoint.node)
-        ),
-      );
-      const healthy = names.filter((name) => local.has(name));
-      if (healthy.length > 0) names = healthy;
-    }
-    if (names.length === 0) return null;
-    const draw = drawUint32(
-      this.#environment.seed,
-      `${this.#connection} entry node`,
-    );
-    return names[draw % names.length]!;
-  }
-
-  #receiverName(to: Receiver, packet: WalkingPacket): string {
-    switch (to.kind) {
-      case "pod":
-        return `pod ${objectKey(to.pod)}`;
-      case "node": {
-        const { name } = to.node.node;
-        const pod = this.#world.cluster.podsOn(name).find((candidate) =>
-          candidate.hostNetwork &&
-          candidate.ports.some((port) => port.port === packet.destinationPort)
-        );
-        return pod === undefined ? `node ${name}` : `pod ${objectKey(pod)}`;
-      }
-      case "outside":
-        return `outside ${packet.destination}`;
-    }
+  #entryNode(destination: Ip, via: string | null): RunningNode | string {
+    return entryNode(this.#world, destination, { via, draw: this.#draw });
   }
 
   #noteDecision(
@@ -633,25 +487,11 @@ class FlowRun {
     decision: ProxyDecision,
     end: Extract<WalkEnd, { kind: "proxied" }>,
   ): void {
-    const { place, name } = end.proxy;
-    this.#tally.note({
-      depth: leg.depth,
-      direction: "original",
-      node: end.context.node.name,
-      pod: place.kind === "pod" ? `${place.namespace}/${place.name}` : null,
-      hook: "proxy",
-      plugin: null,
-      action: decision.kind === "forward"
-        ? "proxy"
-        : decision.kind === "unknown"
-        ? "unknown"
-        : decision.kind === "respond"
-        ? "answer"
-        : "reject",
-      detail: `${name}: ${decisionDetail(decision)}`,
-      rule: decision.rule,
-      packet: walker.packet.toString(),
-    });
+    const hop = decisionHop(decision, end.proxy);
+    const { depth } = leg;
+    const node = end.context.node.name;
+    const packet = walker.packet.toString();
+    this.#tally.note({ ...hop, depth, direction: "original", node, packet });
   }
 }
 
@@ -663,158 +503,10 @@ function isSame(got: WalkingPacket, expected: WalkingPacket): boolean {
     got.destination.equals(expected.destination);
 }
 
-function decisionDetail(decision: ProxyDecision): string {
-  switch (decision.kind) {
-    case "forward":
-      return `${
-        decision.route === null ? "" : `route ${decision.route}, `
-      }new connection to ${
-        formatEndpoint(decision.destination, decision.destinationPort)
-      }`;
-    case "respond":
-      return `answers ${decision.status}, ${decision.reason}`;
-    default:
-      return decision.reason;
-  }
-}
-
-function failed(verdict: Verdict, reason: string | null): LegResult {
-  return {
-    verdict,
-    reason,
-    rule: null,
-    decidedAt: null,
-    backend: null,
-    receiver: null,
-    source: null,
-    http: null,
-    reply: false,
-  };
-}
-
-function stoppedResult(
-  end: Extract<WalkEnd, { kind: "stopped" }>,
-  verdict: Verdict,
-  reason: string,
-): LegResult {
-  const result = failed(verdict, reason);
-  result.rule = end.rule;
-  result.decidedAt = end.decidedAt;
-  return result;
-}
-
-function decidedResult(
-  decision: { readonly reason: string; readonly rule: Rule | null },
-  verdict: Verdict,
-  decidedAt: string,
-): LegResult {
-  const result = failed(verdict, decision.reason);
-  result.rule = decision.rule;
-  result.decidedAt = decidedAt;
-  return result;
-}
-
-/** What the client of a proxy gets when the flow behind it failed: HTTP is answered, all else is cut. */
-function upstreamFailed(
-  result: LegResult,
-  payload: Payload,
-  route: string | null,
-): LegResult {
-  const answered = result.verdict === "forwarded" ||
-    result.verdict === "unknown" || result.http !== null;
-  if (!answered && payload.kind === "http") {
-    result.http = {
-      status: UPSTREAM_FAILED_STATUS,
-      route,
-      request: null,
-      location: null,
-    };
-  }
-  return result;
-}
-
-/** What an application reads from a connection; null when a proxy's wrapping is still round it. */
-function applicationReads(
-  payload: Payload,
-): Exclude<Payload, { kind: "tls" | "connect" }> | null {
-  switch (payload.kind) {
-    case "opaque":
-    case "http":
-      return payload;
-    case "tls":
-      return payload.by === "proxy" ? null : applicationReads(payload.inside);
-    case "connect":
-      return null;
-  }
-}
-
-/** Whether a request is in there for a proxy that holds the keys. */
-function carriesHttp(payload: Payload): boolean {
-  return payload.kind === "http" ||
-    (payload.kind !== "opaque" && carriesHttp(payload.inside));
-}
-
-function applicationPayload(application: Application, host: string): Payload {
-  switch (application.kind) {
-    case "opaque":
-      return application;
-    case "tls":
-      return {
-        kind: "tls",
-        serverName: application.serverName,
-        alpn: [],
-        by: "application",
-        clientIdentity: null,
-        inside: { kind: "opaque", lengthBytes: 0 },
-      };
-    case "http": {
-      const plain: Payload = { kind: "http", request: application.request };
-      if (!application.tls) return plain;
-      return {
-        kind: "tls",
-        serverName: Ip.parse(host) === undefined
-          ? host
-          : application.request.authority.replace(/:\d+$/, ""),
-        alpn: ["h2", "http/1.1"],
-        by: "application",
-        clientIdentity: null,
-        inside: plain,
-      };
-    }
-  }
-}
-
 function replyOwner(standing: Standing): SocketOwner | null {
   return standing.kind === "outside" ? null : {
     place: standingPlace(standing),
     uid: APPLICATION_UID,
     connection: "",
   };
-}
-
-function standingPlace(standing: Standing): Place {
-  switch (standing.kind) {
-    case "pod":
-      return {
-        kind: "pod",
-        namespace: standing.pod.namespace,
-        name: standing.pod.name,
-      };
-    case "node":
-      return { kind: "node", name: standing.node.node.name };
-    case "outside":
-      return { kind: "outside", ip: standing.ip.text, via: standing.via };
-  }
-}
-
-/** Text that names a place, the key of everything kept per sender. */
-export function placeKey(place: Place): string {
-  switch (place.kind) {
-    case "pod":
-      return `pod/${place.namespace}/${place.name}`;
-    case "node":
-      return `node/${place.name}`;
-    case "outside":
-      return `ip/${place.ip}`;
-  }
 }

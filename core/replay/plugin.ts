@@ -294,6 +294,8 @@ export interface Plugin<
   ): Partial<Readonly<Record<HandlerName, Handler>>>;
   /** The overlay that the node is on; null, or left out: plain routes. */
   overlay?(compiled: Compiled, node: Node): Overlay | null;
+  /** Further addresses that lead to the node, over its overlay where it is on one; left out: none. */
+  addresses?(compiled: Compiled, node: Node): readonly Ip[];
   /** Object kinds it understands beyond those of the manifest, under these options. */
   kindsOf?(options: Options): readonly string[];
   /** State that its handlers share beyond what the manifest says, once its rules are known. */

@@ -1,6 +1,7 @@
 import type { ClusterView } from "../cluster/view.ts";
 import type { Node } from "../cluster/model.ts";
 import type { Event } from "../event.ts";
+import type { Ip } from "../packet/ip.ts";
 import { Conntrack } from "./conntrack.ts";
 import { orderHandlers, sortedPlugins } from "./handler_order.ts";
 import { HOOKS } from "./hook.ts";
@@ -67,6 +68,8 @@ export interface BoundHandler {
 export interface RunningNode {
   readonly node: Node;
   readonly overlay: Overlay | null;
+  /** Addresses that lead to it besides those the cluster knows it by. */
+  readonly addresses: readonly Ip[];
   /** By the index of the hook in {@link HOOKS}. */
   readonly hooks: readonly (readonly BoundHandler[])[];
 }
@@ -138,10 +141,10 @@ export class StackRuntime {
     return running;
   }
 
-  /** Whether nodes of this stack can be on an overlay at all. */
-  get mayOverlay(): boolean {
+  /** Whether nodes of this stack can have addresses that the cluster does not know. */
+  get mayAddress(): boolean {
     return [...this.#running.keys()].some(({ plugin }) =>
-      plugin.overlay !== undefined
+      plugin.overlay !== undefined || plugin.addresses !== undefined
     );
   }
 
@@ -156,6 +159,7 @@ export class StackRuntime {
         name: use.plugin.manifest.name,
         handlers: running.plugin.attach(compiled, node),
         overlay: running.plugin.overlay?.(compiled, node) ?? null,
+        addresses: running.plugin.addresses?.(compiled, node) ?? [],
         kept: this.#keptFor(node.name, use.plugin.manifest.name),
       };
     });
@@ -171,7 +175,11 @@ export class StackRuntime {
           : [{ plugin: pluginName, handle, ...kept }];
       })
     );
-    return { node, overlay, hooks };
+    const addresses = [
+      ...overlay?.addresses ?? [],
+      ...attached.flatMap((one) => one.addresses),
+    ];
+    return { node, overlay, addresses, hooks };
   }
 
   #keptFor(node: string, plugin: string): Kept {

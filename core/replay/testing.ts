@@ -22,6 +22,8 @@ export interface ShortFlow {
     readonly url: string;
     readonly headers?: Readonly<Record<string, string>>;
   };
+  /** A DNS question for this name. */
+  readonly question?: string;
   /** TLS that the application makes itself, its contents unseen. */
   readonly tls?: { readonly serverName: string };
   /** Flows with the same name share a socket; absent: a socket of its own. */
@@ -140,7 +142,11 @@ function application(flow: ShortFlow): Application {
   if (flow.tls !== undefined) {
     return { kind: "tls", serverName: flow.tls.serverName };
   }
-  return { kind: "opaque", lengthBytes: 100 };
+  return {
+    kind: "opaque",
+    lengthBytes: 100,
+    ...(flow.question === undefined ? {} : { question: flow.question }),
+  };
 }
 
 /** The path as written: URL would normalise `..` and `//` away. */

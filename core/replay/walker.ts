@@ -1,11 +1,11 @@
 import type { Pod } from "../cluster/model.ts";
 import { invariant } from "../errors.ts";
 import type { Ip } from "../packet/ip.ts";
-import type { Packet, Payload } from "../packet/packet.ts";
 import type { WalkingPacket } from "../packet/walking_packet.ts";
 import type { Rule } from "../source.ts";
 import { WalkContext } from "./hook_context.ts";
 import { type Hook, HOOKS } from "./hook.ts";
+import { actionDetail, crossingProtection } from "./hop_text.ts";
 import type { Hop } from "./hop.ts";
 import type { Verdict } from "./outcome.ts";
 import type { Action, Handled, Proxy, Route } from "./plugin.ts";
@@ -434,59 +434,4 @@ function isList(
   handled: Action | readonly Action[],
 ): handled is readonly Action[] {
   return Array.isArray(handled);
-}
-
-/** What protects the bytes on a wire: TLS of a proxy or an application, and the tunnel round it. */
-function crossingProtection(payload: Payload, by: string | null): string {
-  const inner = payload.kind !== "tls"
-    ? null
-    : payload.by === "proxy"
-    ? "mtls"
-    : "tls";
-  if (inner === null) return by ?? "none";
-  return by === null ? inner : `${inner}+${by}`;
-}
-
-function actionDetail(
-  action: Action,
-  before: Packet,
-  after: WalkingPacket,
-): string {
-  switch (action.kind) {
-    case "rewrite":
-      return rewriteDetail(action.change, before, after);
-    case "drop":
-    case "unknown":
-      return action.reason;
-    case "reject":
-      return `${action.reason}, answered with ${action.with}`;
-    case "encrypt":
-    case "encapsulate":
-      return `${action.by}, ${action.overheadBytes} bytes more`;
-    case "proxy":
-      return `to ${action.proxy.name}`;
-    case "bypass":
-      return `on to ${action.to}`;
-    case "accept":
-      return "";
-  }
-}
-
-function rewriteDetail(
-  change: object,
-  before: Packet,
-  after: WalkingPacket,
-): string {
-  const parts = Object.keys(change).sort().flatMap((field) => {
-    const name = field as "source";
-    const shown = (value: unknown) =>
-      field === "mark" ? `0x${Number(value).toString(16)}` : `${value}`;
-    const [from, to] = [shown(before[name]), shown(after[name])];
-    return from === to ? [] : [`${words(field)} ${from} -> ${to}`];
-  });
-  return parts.join(", ");
-}
-
-function words(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

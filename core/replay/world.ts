@@ -29,8 +29,10 @@ export class World {
   readonly #routes = new Map<string, Map<number | string, Route>>();
   readonly #virtual = new Map<string, VirtualAddress>();
   readonly #nodePorts = new Map<string, Service>();
-  /** Nodes by their overlay addresses. */
-  readonly #overlays = new Map<string, Node>();
+  /** Nodes by the addresses that the stack gives them. */
+  readonly #given = new Map<string, Node>();
+  /** Nodes that reach others' pods over an overlay. */
+  readonly #overlaid = new Set<string>();
 
   constructor(stack: Stack) {
     this.runtime = new StackRuntime(stack, this.cluster);
@@ -86,10 +88,11 @@ export class World {
   #findRoute(node: Node, destination: Ip): Route {
     if (destination.isLoopback) return LOCAL;
     const owner = this.cluster.nodeAt(destination) ??
-      this.#overlays.get(destination.text);
+      this.#given.get(destination.text);
     if (owner !== undefined) {
       if (owner.name === node.name) return LOCAL;
-      const overlaid = this.#overlays.has(destination.text);
+      const overlaid = this.#overlaid.has(owner.name) &&
+        this.#given.has(destination.text);
       return { kind: "wire", node: owner, overlaid };
     }
     const pod = this.cluster.podAt(destination);
@@ -107,7 +110,7 @@ export class World {
     this.#routes.clear();
     this.#virtual.clear();
     this.#nodePorts.clear();
-    this.#indexOverlays();
+    this.#indexGiven();
     for (const service of this.cluster.services.values()) {
       const add = (ip: Ip, kind: VirtualAddress["kind"]) =>
         this.#virtual.set(ip.text, { kind, service });
@@ -123,13 +126,15 @@ export class World {
     }
   }
 
-  #indexOverlays(): void {
-    this.#overlays.clear();
-    if (!this.runtime.mayOverlay) return;
+  #indexGiven(): void {
+    this.#given.clear();
+    this.#overlaid.clear();
+    if (!this.runtime.mayAddress) return;
     for (const [name, node] of this.cluster.nodes) {
-      for (const ip of this.node(name)?.overlay?.addresses ?? []) {
-        this.#overlays.set(ip.text, node);
-      }
+      const running = this.node(name);
+      if (running === undefined) continue;
+      if (running.overlay !== null) this.#overlaid.add(name);
+      for (const ip of running.addresses) this.#given.set(ip.text, node);
     }
   }
 }

@@ -64,6 +64,7 @@ const fields = mapping({
     "Where to; with http, an address in place of the url's host.",
   ),
   http: may(http, "An HTTP request on the connection."),
+  dns: may(text(), "The name that is asked for; `to` names the server."),
   tls: may(
     mapping({
       serverName: may(text(), "Server name of the client hello."),
@@ -122,7 +123,7 @@ function toSend(
 }
 
 function applicationOf(
-  { http, tls }: ReadAs<typeof fields>,
+  { http, tls, dns }: ReadAs<typeof fields>,
 ): Application {
   if (http !== undefined) {
     const { scheme, authority, path } = http.url;
@@ -135,7 +136,10 @@ function applicationOf(
       tls: scheme === "https",
     };
   }
-  if (tls === undefined) return { kind: "opaque", lengthBytes: 64 };
+  if (tls === undefined) {
+    const question = dns === undefined ? {} : { question: dns };
+    return { kind: "opaque", lengthBytes: 64, ...question };
+  }
   return { kind: "tls", serverName: tls.serverName ?? null };
 }
 

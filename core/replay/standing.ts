@@ -1,0 +1,135 @@
+import { objectKey, type Pod } from "../cluster/model.ts";
+import { Ip } from "../packet/ip.ts";
+import type { WalkingPacket } from "../packet/walking_packet.ts";
+import type { Place } from "./flow.ts";
+import type { RunningNode } from "./stack_runtime.ts";
+import type { Receiver } from "./walker.ts";
+import type { World } from "./world.ts";
+
+/** A place looked up in the cluster. */
+export type Standing =
+  | { readonly kind: "pod"; readonly pod: Pod; readonly node: RunningNode }
+  | {
+    readonly kind: "node";
+    readonly node: RunningNode;
+    /** The hostNetwork pod whose process it is, if it is one's. */
+    readonly pod: Pod | null;
+  }
+  | { readonly kind: "outside"; readonly ip: Ip; readonly via: string | null };
+
+/** Looks a place up; text says why it is not there. */
+export function standAt(world: World, place: Place): Standing | string {
+  if (place.kind === "outside") {
+    const ip = Ip.parse(place.ip);
+    return ip === undefined
+      ? `no address: ${place.ip}`
+      : { kind: "outside", ip, via: place.via };
+  }
+  if (place.kind === "node") {
+    const node = world.node(place.name);
+    return node === undefined
+      ? `node ${place.name} does not exist`
+      : { kind: "node", node, pod: null };
+  }
+  const key = objectKey(place);
+  const pod = world.cluster.pods.get(key);
+  if (pod === undefined || !pod.running) return `pod ${key} does not exist`;
+  const node = world.node(pod.node);
+  if (node === undefined) return `node ${pod.node} of pod ${key} is missing`;
+  return pod.hostNetwork
+    ? { kind: "node", node, pod }
+    : { kind: "pod", pod, node };
+}
+
+/** Where the receiver of a packet stands. */
+export function standingOf(
+  world: World,
+  to: Receiver,
+  packet: WalkingPacket,
+): Standing | string {
+  switch (to.kind) {
+    case "pod": {
+      const node = world.node(to.pod.node);
+      return node === undefined
+        ? `node ${to.pod.node} is missing`
+        : { kind: "pod", pod: to.pod, node };
+    }
+    case "node":
+      return { kind: "node", node: to.node, pod: null };
+    case "outside":
+      return { kind: "outside", ip: packet.destination, via: null };
+  }
+}
+
+/** The source that a socket has for a destination when it does not choose one; undefined: none of that family. */
+export function sourceAddress(
+  world: World,
+  from: Standing,
+  to: Ip,
+): Ip | undefined {
+  const { family } = to;
+  if (from.kind === "outside") {
+    return from.ip.family === family ? from.ip : undefined;
+  }
+  if (to.isLoopback) return to;
+  const own = (ip: Ip) => ip.family === family;
+  if (from.kind === "pod") return from.pod.ips.find(own);
+  const { node, overlay } = from.node;
+  if (overlay !== null) {
+    const route = world.route(node, to);
+    const overlaid = route.kind === "wire" && route.overlaid;
+    const source = overlaid ? overlay.addresses.find(own) : undefined;
+    if (source !== undefined) return source;
+  }
+  return world.nodeAddress(node, family);
+}
+
+/** The receiver in words; on a node, the hostNetwork pod that serves the port. */
+export function receiverName(
+  world: World,
+  to: Receiver,
+  packet: WalkingPacket,
+): string {
+  switch (to.kind) {
+    case "pod":
+      return `pod ${objectKey(to.pod)}`;
+    case "node": {
+      const { name } = to.node.node;
+      const pod = world.cluster.podsOn(name).find((candidate) =>
+        candidate.hostNetwork &&
+        candidate.ports.some((port) => port.port === packet.destinationPort)
+      );
+      return pod === undefined ? `node ${name}` : `pod ${objectKey(pod)}`;
+    }
+    case "outside":
+      return `outside ${packet.destination}`;
+  }
+}
+
+/** The place again. */
+export function standingPlace(standing: Standing): Place {
+  switch (standing.kind) {
+    case "pod":
+      return {
+        kind: "pod",
+        namespace: standing.pod.namespace,
+        name: standing.pod.name,
+      };
+    case "node":
+      return { kind: "node", name: standing.node.node.name };
+    case "outside":
+      return { kind: "outside", ip: standing.ip.text, via: standing.via };
+  }
+}
+
+/** Text that names a place, the key of everything kept per sender. */
+export function placeKey(place: Place): string {
+  switch (place.kind) {
+    case "pod":
+      return `pod/${place.namespace}/${place.name}`;
+    case "node":
+      return `node/${place.name}`;
+    case "outside":
+      return `ip/${place.ip}`;
+  }
+}

@@ -1,0 +1,142 @@
+import { protocolNumber } from "../../core/import/iptables_save.ts";
+import type { RuleOption } from "../../core/import/iptables_rules.ts";
+import type { Tuple } from "../../core/replay/conntrack.ts";
+import { addressTest } from "./address_match.ts";
+import type { Test } from "./compiled_rule.ts";
+import {
+  allOf,
+  byOption,
+  type MatchCompiler,
+  negated,
+} from "./match_compiler.ts";
+import { readMask } from "./mark.ts";
+import { CT_STATE, type TrackedPacket } from "./tracked_packet.ts";
+
+const STATE_BITS: Readonly<Record<string, number>> = {
+  INVALID: CT_STATE.invalid,
+  NEW: CT_STATE.new,
+  RELATED: CT_STATE.related,
+  ESTABLISHED: CT_STATE.established,
+  UNTRACKED: CT_STATE.untracked,
+};
+
+/** `--ctstate` and `--state`: SNAT and DNAT are bits of the connection, not of the packet. */
+function stateTest(option: RuleOption): Test {
+  const names = option.values[0]!.split(",");
+  const bits = names.reduce((sum, name) => sum | (STATE_BITS[name] ?? 0), 0);
+  const sourceNat = names.includes("SNAT");
+  const destinationNat = names.includes("DNAT");
+  if (!sourceNat && !destinationNat) {
+    return option.negated
+      ? (packet) => (packet.state & bits) === 0
+      : (packet) => (packet.state & bits) !== 0;
+  }
+  return negated(option, ({ state, connection }) =>
+    (state & bits) !== 0 ||
+    (connection !== null &&
+      ((sourceNat && connection.sourceTranslated) ||
+        (destinationNat && connection.destinationTranslated))));
+}
+
+/** An option that needs a connection fails without one, negated or not (xt_conntrack.c). */
+function ofConnection(
+  option: RuleOption,
+  test: (packet: TrackedPacket) => boolean,
+): Test {
+  return (packet) =>
+    packet.connection !== null && test(packet) !== option.negated;
+}
+
+function tupleAddress(
+  which: "original" | "reply",
+  side: "source" | "destination",
+): (option: RuleOption) => Test {
+  return (option) => {
+    const test = addressTest(option.values[0]!);
+    return ofConnection(
+      option,
+      (packet) => test(packet.connection![which][side]),
+    );
+  };
+}
+
+function tuplePort(
+  which: "original" | "reply",
+  side: "sourcePort" | "destinationPort",
+): (option: RuleOption) => Test {
+  return (option) => {
+    const [from, to] = option.values[0]!.split(":").map(Number);
+    return ofConnection(option, (packet) => {
+      const port = (packet.connection![which] as Tuple)[side];
+      return port >= from! && port <= (to ?? from!);
+    });
+  };
+}
+
+/** The marks that `--mark value/mask` asks for. */
+function markTest(
+  read: (packet: TrackedPacket) => number,
+): (option: RuleOption) => Test {
+  return (option) => {
+    const { value, mask } = readMask(option.values[0]!);
+    const wanted = value | 0;
+    return negated(option, (packet) => (read(packet) & mask) === wanted);
+  };
+}
+
+/** A user id, or a range (xt_owner.c). The kernel's own packets have a socket without a file: no id, but a socket. */
+const owner: MatchCompiler = (match) => {
+  const tests: Test[] = [];
+  for (const option of match.options) {
+    if (option.name === "socket-exists") {
+      tests.push(negated(option, (packet) => packet.local));
+    } else if (option.name === "uid-owner") {
+      const [from, to] = option.values[0]!.split("-").map(Number);
+      tests.push((packet) =>
+        packet.owner === null
+          ? packet.local && option.negated
+          : (packet.owner.uid >= from! && packet.owner.uid <= (to ?? from!)) !==
+            option.negated
+      );
+    } else {
+      return { unknown: `option --${option.name} of match owner` };
+    }
+  }
+  return allOf(tests);
+};
+
+/** Matches that look at the connection or at what travels beside the packet. */
+export const CONNECTION_MATCHES: Readonly<Record<string, MatchCompiler>> = {
+  conntrack: byOption({
+    ctstate: stateTest,
+    ctproto: (option) => {
+      const number = protocolNumber(option.values[0]!);
+      return ofConnection(
+        option,
+        (packet) => packet.connection!.original.protocol === number,
+      );
+    },
+    ctorigsrc: tupleAddress("original", "source"),
+    ctorigdst: tupleAddress("original", "destination"),
+    ctreplsrc: tupleAddress("reply", "source"),
+    ctrepldst: tupleAddress("reply", "destination"),
+    ctorigsrcport: tuplePort("original", "sourcePort"),
+    ctorigdstport: tuplePort("original", "destinationPort"),
+    ctreplsrcport: tuplePort("reply", "sourcePort"),
+    ctrepldstport: tuplePort("reply", "destinationPort"),
+    ctdir: (option) => {
+      const reply = option.values[0] === "REPLY";
+      return ofConnection(option, (packet) => packet.reply === reply);
+    },
+  }),
+  state: byOption({ state: stateTest }),
+  mark: byOption({ mark: markTest((packet) => packet.mark) }),
+  connmark: byOption({
+    // Without a connection there is no mark to compare (xt_connmark.c).
+    mark: (option) => {
+      const test = markTest((packet) => packet.connection!.mark)(option);
+      return (packet) => packet.connection !== null && test(packet);
+    },
+  }),
+  owner,
+};

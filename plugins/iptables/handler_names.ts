@@ -1,0 +1,36 @@
+import { PRIORITY } from "../../core/replay/hook.ts";
+
+/** The security table runs after filter (NF_IP_PRI_SECURITY). */
+const SECURITY_PRIORITY = 50;
+
+/** Agents for NetworkPolicy put their jump before all others of the filter table. */
+const POLICY_PRIORITY = PRIORITY.filter - 1;
+
+/** Every handler with its hook and priority (include/uapi/linux/netfilter_ipv4.h). */
+export const HANDLERS = {
+  rawPrerouting: { hook: "prerouting", priority: PRIORITY.raw },
+  trackPrerouting: { hook: "prerouting", priority: PRIORITY.conntrack },
+  manglePrerouting: { hook: "prerouting", priority: PRIORITY.mangle },
+  natPrerouting: { hook: "prerouting", priority: PRIORITY.destinationNat },
+  mangleInput: { hook: "input", priority: PRIORITY.mangle },
+  policyInput: { hook: "input", priority: POLICY_PRIORITY },
+  filterInput: { hook: "input", priority: PRIORITY.filter },
+  securityInput: { hook: "input", priority: SECURITY_PRIORITY },
+  natInput: { hook: "input", priority: PRIORITY.sourceNat },
+  confirmInput: { hook: "input", priority: PRIORITY.confirm },
+  mangleForward: { hook: "forward", priority: PRIORITY.mangle },
+  policyForward: { hook: "forward", priority: POLICY_PRIORITY },
+  filterForward: { hook: "forward", priority: PRIORITY.filter },
+  securityForward: { hook: "forward", priority: SECURITY_PRIORITY },
+  rawOutput: { hook: "output", priority: PRIORITY.raw },
+  trackOutput: { hook: "output", priority: PRIORITY.conntrack },
+  mangleOutput: { hook: "output", priority: PRIORITY.mangle },
+  natOutput: { hook: "output", priority: PRIORITY.destinationNat },
+  filterOutput: { hook: "output", priority: PRIORITY.filter },
+  securityOutput: { hook: "output", priority: SECURITY_PRIORITY },
+  manglePostrouting: { hook: "postrouting", priority: PRIORITY.mangle },
+  natPostrouting: { hook: "postrouting", priority: PRIORITY.sourceNat },
+  confirmPostrouting: { hook: "postrouting", priority: PRIORITY.confirm },
+} as const;
+
+export type HandlerName = keyof typeof HANDLERS;

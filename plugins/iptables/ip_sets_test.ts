@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { parseIpsetSave } from "../../core/import/ipset_save.ts";
+import { Ip } from "../../core/packet/ip.ts";
+import { PROTOCOL } from "../../core/packet/packet.ts";
+import { ipSets } from "./ip_sets.ts";
+import { TrackedPacket } from "./tracked_packet.ts";
+
+const SETS = ipSets(parseIpsetSave(
+  `create ips hash:ip
+add ips 10.0.0.2
+create ports hash:ip,port
+add ports 10.180.0.9,tcp:80
+add ports 10.180.0.9,icmp:2048
+create nets hash:net
+add nets 10.180.0.0/16
+add nets 10.180.1.0/24 nomatch
+add nets 10.180.1.7
+create mixed hash:ip,port,net
+add mixed 10.0.0.2,tcp:80,10.180.0.0/24
+create all list:set
+add all ips
+add all nets
+create macs hash:mac
+create wide hash:ip netmask 24
+`,
+  { file: "test" },
+));
+
+function has(
+  name: string,
+  directions: string,
+  { source = "10.0.0.2", destination = "10.180.0.9", port = 80 } = {},
+): boolean | string | undefined {
+  const test = SETS.test(name, directions.split(","));
+  if (typeof test !== "function") return test;
+  const packet = new TrackedPacket();
+  packet.protocol = PROTOCOL.tcp;
+  packet.source = Ip.of(source);
+  packet.destination = Ip.of(destination);
+  packet.sourcePort = 4_000;
+  packet.destinationPort = port;
+  return test(packet);
+}
+
+Deno.test("ipSets() pairs each dimension with its direction", () => {
+  assertEquals(has("ips", "src"), true);
+  assertEquals(has("ips", "dst"), false);
+  assertEquals(has("ports", "dst,dst"), true);
+  assertEquals(has("ports", "dst,src"), false);
+  assertEquals(has("mixed", "src,dst,dst"), true);
+  assertEquals(has("mixed", "src,dst,dst", { port: 81 }), false);
+});
+
+Deno.test("ipSets() lets the most specific entry decide, exceptions included", () => {
+  const inNets = (destination: string) => has("nets", "dst", { destination });
+  assertEquals(
+    ["10.180.0.9", "10.180.1.9", "10.180.1.7", "10.181.0.1"].map(inNets),
+    [true, false, true, false],
+  );
+});
+
+Deno.test("ipSets() looks into sets of sets", () => {
+  assertEquals(has("all", "dst"), true);
+  assertEquals(has("all", "src", { source: "10.9.9.9" }), false);
+});
+
+Deno.test("ipSets() says what it does not model, and what is not there", () => {
+  assertEquals(has("macs", "src"), "set macs of type hash:mac");
+  assertEquals(has("wide", "src"), "set wide of type hash:ip netmask");
+  assertEquals(has("none", "src"), undefined);
+});

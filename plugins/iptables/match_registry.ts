@@ -1,0 +1,30 @@
+import type { RuleMatch } from "../../core/import/iptables_rules.ts";
+import { ADDRESS_MATCHES } from "./address_matches.ts";
+import { CONNECTION_MATCHES } from "./connection_matches.ts";
+import { HEADER_MATCHES } from "./header_matches.ts";
+import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+import { setMatch } from "./set_match.ts";
+import { STATEFUL_MATCHES } from "./stateful_matches.ts";
+
+/** Every match that is modelled, by name. A new one is one more entry. */
+const MATCHES: Readonly<Record<string, MatchCompiler>> = {
+  comment: () => null,
+  ...HEADER_MATCHES,
+  ...ADDRESS_MATCHES,
+  ...CONNECTION_MATCHES,
+  ...STATEFUL_MATCHES,
+  set: setMatch,
+};
+
+/** Compiles one match; an unmodelled one says so. */
+export function compileMatch(
+  match: RuleMatch,
+  environment: MatchEnvironment,
+): ReturnType<MatchCompiler> {
+  const compiler = Object.hasOwn(MATCHES, match.name)
+    ? MATCHES[match.name]!
+    : undefined;
+  return compiler === undefined
+    ? { unknown: `match ${match.name}` }
+    : compiler(match, environment);
+}

@@ -1,0 +1,128 @@
+import type { KubeObject } from "../../core/cluster/model.ts";
+import type { ClusterView } from "../../core/cluster/view.ts";
+import {
+  compileNetworkPolicies,
+  isNetworkPolicy,
+} from "../../core/policy/network_policy.ts";
+import type { PolicyIndex } from "../../core/policy/policy_index.ts";
+import { PLAIN_PROFILE } from "../../core/policy/profile.ts";
+import { definePlugin } from "../../core/replay/plugin.ts";
+import { DumpStore, type LoadedDump } from "./dump_store.ts";
+import { HANDLERS } from "./handler_names.ts";
+import { nodeHost } from "./host.ts";
+import { MODELS } from "./models.ts";
+import { NodeNetfilter } from "./node_handlers.ts";
+import { nodeTables } from "./node_tables.ts";
+import { type IptablesOptions, optionsSchema } from "./options.ts";
+import { policyFilter } from "./policy_filter.ts";
+import { RuleSet } from "./rule_set.ts";
+
+/** What the plugin remembers of events. JSON-safe. */
+interface State {
+  readonly dumps: LoadedDump[];
+  /** NetworkPolicies by `namespace/name`. */
+  readonly policies: Record<string, KubeObject>;
+}
+
+/** State and cluster at one moment; rules of a node are made when a packet meets it. */
+interface Compiled {
+  readonly cluster: ClusterView;
+  readonly options: IptablesOptions;
+  readonly dumps: DumpStore;
+  /** Null where nobody enforces them. */
+  readonly policies: PolicyIndex | null;
+}
+
+/**
+ * Netfilter of every node, with the rules of kube-proxy in iptables mode and
+ * of the network plugin beside it, or with the rules of a dump.
+ */
+export default definePlugin({
+  manifest: {
+    name: "iptables",
+    version: "0.1.0",
+    apiVersion: "v1",
+    consumes: ["dump.loaded", "policy.applied", "policy.deleted"],
+    kinds: [],
+    hooks: HANDLERS,
+    scope: "flow",
+    models: MODELS,
+  },
+  options: optionsSchema,
+  kindsOf: ({ networkPolicy }) =>
+    networkPolicy === "enforce" ? ["networking.k8s.io/NetworkPolicy"] : [],
+  initialState: (): State => ({ dumps: [], policies: {} }),
+  evolve(state, event) {
+    switch (event.type) {
+      case "dump.loaded":
+        state.dumps.push(event.data);
+        break;
+      case "policy.applied": {
+        const { object } = event.data;
+        if (isNetworkPolicy(object)) {
+          state.policies[policyKey(object.metadata)] = object;
+        }
+        break;
+      }
+      case "policy.deleted":
+        // Another group has a kind of the same name.
+        if (
+          event.data.kind === "NetworkPolicy" &&
+          event.data.apiVersion.startsWith("networking.k8s.io/")
+        ) {
+          delete state.policies[policyKey(event.data)];
+        }
+        break;
+    }
+    return state;
+  },
+  compile: (state, cluster, options): Compiled => ({
+    cluster,
+    options,
+    dumps: new DumpStore(state.dumps),
+    policies: options.networkPolicy === "enforce"
+      ? compileNetworkPolicies(
+        Object.keys(state.policies).sort().map((key) => state.policies[key]!),
+        cluster,
+        PLAIN_PROFILE,
+      )
+      : null,
+  }),
+  attach({ cluster, options, dumps, policies }, node) {
+    const dumped = dumps.tablesOf(node.name);
+    const generated = dumped.v4 !== null && dumped.v6 !== null
+      ? { v4: [], v6: [] }
+      : nodeTables(cluster, node, options);
+    const rules = new RuleSet(
+      { v4: dumped.v4 ?? generated.v4, v6: dumped.v6 ?? generated.v6 },
+      { host: nodeHost(node), sets: dumps.setsOf(node.name) },
+    );
+    const netfilter = new NodeNetfilter(rules);
+    const handlers = netfilter.handlers();
+    if (policies !== null) {
+      const filter = policyFilter(policies, { node, netfilter });
+      handlers.policyForward = filter;
+      handlers.policyInput = filter;
+    }
+    return handlers;
+  },
+  scopeOf: ({ cluster, dumps }) =>
+    dumps.shareState() || usesAffinity(cluster) ? "node" : "flow",
+});
+
+function policyKey(
+  { namespace, name }: {
+    readonly namespace?: string | null | undefined;
+    readonly name: string;
+  },
+): string {
+  return `${namespace ?? "default"}/${name}`;
+}
+
+/** `-m recent` keeps at most so many clients a node, so one pushes out another. */
+function usesAffinity(cluster: ClusterView): boolean {
+  for (const { affinityTimeoutS } of cluster.services.values()) {
+    if (affinityTimeoutS !== null) return true;
+  }
+  return false;
+}

@@ -1,0 +1,200 @@
+import { Ip } from "../../core/packet/ip.ts";
+import { PROTOCOL } from "../../core/packet/packet.ts";
+import { backendText } from "./choice.ts";
+import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
+import { optionOf, type TargetCompiler } from "./target_compiler.ts";
+import type { TrackedPacket } from "./tracked_packet.ts";
+
+/** Addresses and ports that NAT may take. */
+interface NatRange {
+  readonly addresses: readonly Ip[];
+  readonly firstPort: number | null;
+  readonly lastPort: number;
+}
+
+/** Addresses of one range that are listed as a set to pick from. */
+const MOST_ADDRESSES = 256;
+
+/** Reads `10.0.0.1-10.0.0.3:80-90`, `[fd00::1]:80`, `10.0.0.1`; null when the range is too large to list. */
+function readRange(text: string): NatRange | null {
+  const match = /^\[([^\]]*)\](?::([0-9-]+))?$/.exec(text) ??
+    (text.includes(".") || text.startsWith(":")
+      ? /^([0-9.-]*)(?::([0-9-]+))?$/.exec(text)
+      : /^([0-9a-fA-F:-]*)$/.exec(text));
+  const ips = (match?.[1] ?? "").split("-").filter(Boolean).map(Ip.of);
+  const [firstPort, lastPort] = (match?.[2] ?? "").split("-").filter(Boolean)
+    .map(Number);
+  const count = ips.length < 2 ? ips.length : ips[1]!.w3 - ips[0]!.w3 + 1;
+  if (count > MOST_ADDRESSES || count < 0) return null;
+  return {
+    addresses: Array.from({ length: count }, (_, step) => ips[0]!.plus(step)),
+    firstPort: firstPort ?? null,
+    lastPort: lastPort ?? firstPort ?? 0,
+  };
+}
+
+/** The port kept when it lies in the range, else one drawn from it. */
+function portIn(
+  range: NatRange,
+  { port, packet, rule }: {
+    readonly port: number;
+    readonly packet: TrackedPacket;
+    readonly rule: CompiledRule;
+  },
+): number {
+  const { firstPort, lastPort } = range;
+  if (firstPort === null || !hasPorts(packet)) return port;
+  if (firstPort === lastPort) return firstPort;
+  if (port >= firstPort && port <= lastPort) return port;
+  const draw = packet.context.draw(`${rule.name} port`);
+  return firstPort + draw % (lastPort - firstPort + 1);
+}
+
+function hasPorts({ protocol }: TrackedPacket): boolean {
+  return protocol !== PROTOCOL.icmp && protocol !== PROTOCOL.icmpv6;
+}
+
+const destination: TargetCompiler = (target) => {
+  const text = optionOf(target, "to-destination");
+  const range = text === undefined ? null : readRange(text);
+  if (range === null) {
+    return { does: DOES.unknown, unknown: "target DNAT to such a range" };
+  }
+  const { addresses, firstPort, lastPort } = range;
+  const [only] = addresses;
+  if (addresses.length === 1 && firstPort !== null && firstPort === lastPort) {
+    const to = { ip: only!, port: firstPort };
+    return {
+      does: DOES.decide,
+      backend: { ip: only!.text, port: firstPort },
+      apply: (packet, rule) =>
+        bindDestination(
+          packet,
+          rule,
+          hasPorts(packet) ? to : {
+            ip: only!,
+            port: packet.destinationPort,
+          },
+        ),
+    };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const port = portIn(range, {
+        port: packet.destinationPort,
+        packet,
+        rule,
+      });
+      if (addresses.length === 0) {
+        return bindDestination(packet, rule, { ip: packet.destination, port });
+      }
+      const pick = addresses.length === 1
+        ? 0
+        : packet.context.draw(rule.name) % addresses.length;
+      packet.context.pickedFrom(addresses.map((ip) => ({
+        backend: backendText(ip.text, port),
+        weight: 1 / addresses.length,
+      })));
+      return bindDestination(packet, rule, { ip: addresses[pick]!, port });
+    },
+  };
+};
+
+function bindDestination(
+  packet: TrackedPacket,
+  rule: CompiledRule,
+  to: { readonly ip: Ip; readonly port: number },
+): number {
+  packet.context.conntrack.bindDestination(packet.connection!, to);
+  packet.rule = rule;
+  return VERDICT.accept;
+}
+
+/** nf_nat_redirect.c: the address of the interface it came in by, or loopback for the host's own. */
+const redirect: TargetCompiler = (target, { host, family }) => {
+  const range = readRange(`:${optionOf(target, "to-ports") ?? ""}`);
+  if (range === null) {
+    return { does: DOES.unknown, unknown: "target REDIRECT to such ports" };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const { hook, inInterface } = packet.context;
+      const ip = host.addressOf(hook === "output" ? "lo" : inInterface, family);
+      if (ip === undefined) {
+        packet.unknown = `the address of interface ${inInterface}`;
+        packet.rule = rule;
+        return VERDICT.unknown;
+      }
+      packet.rule = rule;
+      if (ip === null) return VERDICT.drop;
+      const port = portIn(range, {
+        port: packet.destinationPort,
+        packet,
+        rule,
+      });
+      return bindDestination(packet, rule, { ip, port });
+    },
+  };
+};
+
+const source: TargetCompiler = (target) => {
+  const range = readRange(optionOf(target, "to-source") ?? "");
+  if (range === null) {
+    return { does: DOES.unknown, unknown: "target SNAT to such a range" };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const { addresses } = range;
+      const ip = addresses.length === 0
+        ? packet.source
+        : addresses.length === 1
+        ? addresses[0]!
+        : addresses[packet.context.draw(rule.name) % addresses.length]!;
+      return bindSource(packet, rule, {
+        ip,
+        port: portIn(range, { port: packet.sourcePort, packet, rule }),
+      });
+    },
+  };
+};
+
+/** nf_nat_masquerade.c: without an address to take, the packet is dropped. */
+const masquerade: TargetCompiler = (target, { family }) => {
+  const range = readRange(`:${optionOf(target, "to-ports") ?? ""}`);
+  if (range === null) {
+    return { does: DOES.unknown, unknown: "target MASQUERADE to such ports" };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const ip = packet.context.outAddress(family);
+      packet.rule = rule;
+      if (ip === undefined) return VERDICT.drop;
+      return bindSource(packet, rule, {
+        ip,
+        port: portIn(range, { port: packet.sourcePort, packet, rule }),
+      });
+    },
+  };
+};
+
+function bindSource(
+  packet: TrackedPacket,
+  rule: CompiledRule,
+  to: { readonly ip: Ip; readonly port: number },
+): number {
+  packet.context.conntrack.bindSource(packet.connection!, to);
+  packet.rule = rule;
+  return VERDICT.accept;
+}
+
+/** Targets of the nat table. */
+export const NAT_TARGETS: Readonly<Record<string, TargetCompiler>> = {
+  DNAT: destination,
+  REDIRECT: redirect,
+  SNAT: source,
+  MASQUERADE: masquerade,
+};

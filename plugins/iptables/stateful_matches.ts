@@ -1,0 +1,201 @@
+import type { RuleMatch } from "../../core/import/iptables_rules.ts";
+import { Ip } from "../../core/packet/ip.ts";
+import type { Test } from "./compiled_rule.ts";
+import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+
+const SECOND_NS = 1_000_000_000;
+
+/** Sources one list of `-m recent` remembers: ip_list_tot of xt_recent. */
+const RECENT_SOURCES = 100;
+
+/** Times one source is remembered with: ip_pkt_list_tot of xt_recent. */
+const RECENT_TIMES = 20;
+
+/** Values of one option; undefined when it is not given. */
+function optionValue(match: RuleMatch, name: string): string | undefined {
+  return match.options.find((option) => option.name === name)?.values[0];
+}
+
+function given(match: RuleMatch, name: string): boolean {
+  return match.options.some((option) => option.name === name);
+}
+
+function isNegated(match: RuleMatch): boolean {
+  return match.options.some((option) => option.negated);
+}
+
+/** The 31-bit threshold that a probability is kept as (xt_statistic.c). */
+export function statisticThreshold(match: RuleMatch): number {
+  return Math.round(
+    Number(optionValue(match, "probability") ?? 0) * 0x80000000,
+  );
+}
+
+const statistic: MatchCompiler = (match, { ruleName }) => {
+  const inverted = isNegated(match);
+  if (optionValue(match, "mode") === "random") {
+    const threshold = statisticThreshold(match);
+    return ({ context }) =>
+      ((context.draw(ruleName) & 0x7fffffff) < threshold) !== inverted;
+  }
+  const every = Number(optionValue(match, "every") ?? 0);
+  const packet = Number(optionValue(match, "packet") ?? 0);
+  if (every === 0 || packet >= every) {
+    return { unknown: "match statistic with --packet beyond --every" };
+  }
+  return ({ context }) => {
+    const counters = context.table<number>("statistic");
+    const seen = counters.get(ruleName) ?? 0;
+    counters.set(ruleName, (seen + 1) % every);
+    return (seen === packet) !== inverted;
+  };
+};
+
+const UNIT_NS: Readonly<Record<string, number>> = {
+  sec: SECOND_NS,
+  min: 60 * SECOND_NS,
+  hour: 3_600 * SECOND_NS,
+  day: 86_400 * SECOND_NS,
+};
+
+/**
+ * A token bucket that starts full (xt_limit.c), on the virtual clock instead
+ * of jiffies.
+ */
+const limit: MatchCompiler = (match, { ruleName }) => {
+  const [count, unit] = (optionValue(match, "limit") ?? "3/hour").split("/");
+  const burst = Number(optionValue(match, "limit-burst") ?? 5);
+  const costNs = Math.floor(UNIT_NS[unit!]! / Number(count));
+  const mostNs = costNs * burst;
+  return ({ context }) => {
+    const buckets = context.table<readonly [number, number]>("limit");
+    const [creditNs, beforeNs] = buckets.get(ruleName) ??
+      [mostNs, context.nowNs];
+    const filledNs = Math.min(mostNs, creditNs + context.nowNs - beforeNs);
+    const enough = filledNs >= costNs;
+    buckets.set(ruleName, [
+      enough ? filledNs - costNs : filledNs,
+      context.nowNs,
+    ]);
+    return enough;
+  };
+};
+
+/** What a list of `-m recent` does when its rule is reached. */
+interface Recent {
+  readonly does: "set" | "rcheck" | "update" | "remove";
+  readonly seconds: number;
+  readonly reap: boolean;
+  readonly hits: number;
+  readonly inverted: boolean;
+  readonly table: string;
+  readonly key: (packet: Parameters<Test>[0]) => string;
+}
+
+/** net/netfilter/xt_recent.c, `recent_mt`. */
+const recent: MatchCompiler = (match, environment) => {
+  if (given(match, "rttl")) return { unknown: "option --rttl of match recent" };
+  const does = (["set", "rcheck", "update", "remove"] as const).find((name) =>
+    given(match, name)
+  );
+  if (does === undefined) return { unknown: "match recent without an action" };
+  const seconds = Number(optionValue(match, "seconds") ?? 0);
+  const settings: Recent = {
+    does,
+    seconds,
+    reap: given(match, "reap") && seconds > 0,
+    hits: Number(optionValue(match, "hitcount") ?? 0),
+    inverted: isNegated(match),
+    table: `recent ${optionValue(match, "name") ?? "DEFAULT"}`,
+    key: recentKey(match, environment),
+  };
+  if (settings.hits > RECENT_TIMES) {
+    return { unknown: "match recent with --hitcount beyond ip_pkt_list_tot" };
+  }
+  return (packet) => recentTest(settings, packet);
+};
+
+function recentKey(
+  match: RuleMatch,
+  { family }: MatchEnvironment,
+): Recent["key"] {
+  const side = given(match, "rdest") ? "destination" : "source";
+  const mask = Ip.parse(optionValue(match, "mask") ?? "");
+  const full = mask === undefined ||
+    (mask.w3 === 0xffffffff && (family === 4 || mask.w0 === 0xffffffff &&
+        mask.w1 === 0xffffffff && mask.w2 === 0xffffffff));
+  if (full) return (packet) => packet[side].text;
+  return (packet) => {
+    const ip = packet[side];
+    return family === 4 ? Ip.v4(ip.w3 & mask.w3).text : Ip.v6(
+      ip.w0 & mask.w0,
+      ip.w1 & mask.w1,
+      ip.w2 & mask.w2,
+      ip.w3 & mask.w3,
+    )
+      .text;
+  };
+}
+
+function recentTest(recent: Recent, packet: Parameters<Test>[0]): boolean {
+  const { does, inverted } = recent;
+  const { nowNs } = packet.context;
+  const list = packet.context.table<readonly number[]>(recent.table);
+  const key = recent.key(packet);
+  const times = list.get(key);
+  if (times === undefined) {
+    if (does !== "set") return inverted;
+    // The list is full: the source longest unseen makes room.
+    if (list.size >= RECENT_SOURCES) list.delete(list.keys().next().value!);
+    list.set(key, [nowNs]);
+    return !inverted;
+  }
+  let matched = inverted;
+  if (does === "set") {
+    matched = !inverted;
+  } else if (does === "remove") {
+    list.delete(key);
+    return !inverted;
+  } else {
+    const earliestNs = nowNs - recent.seconds * SECOND_NS;
+    let hits = 0;
+    for (const timeNs of times) {
+      if (recent.seconds > 0 && timeNs < earliestNs) continue;
+      if (++hits >= recent.hits) {
+        matched = !inverted;
+        break;
+      }
+    }
+    if (recent.reap) reapOldest(list, earliestNs);
+  }
+  if (does === "set" || (does === "update" && matched)) {
+    list.delete(key);
+    list.set(key, [...times, nowNs].slice(-RECENT_TIMES));
+  }
+  return matched;
+}
+
+/** `recent_entry_reap`: only the head of the list is looked at. */
+function reapOldest(
+  list: Map<string, readonly number[]>,
+  earliestNs: number,
+): void {
+  for (const [key, times] of list) {
+    if (times.at(-1)! < earliestNs) list.delete(key);
+    return;
+  }
+}
+
+/** Matches that remember something between packets, or draw. */
+export const STATEFUL_MATCHES: Readonly<Record<string, MatchCompiler>> = {
+  statistic,
+  limit,
+  recent,
+};
+
+/** Whether a match shares what it remembers between the flows of a node. */
+export function sharesState(match: RuleMatch): boolean {
+  return match.name === "recent" || match.name === "limit" ||
+    match.name === "hashlimit" || match.name === "connlimit" ||
+    (match.name === "statistic" && optionValue(match, "mode") === "nth");
+}

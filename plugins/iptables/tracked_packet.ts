@@ -1,0 +1,83 @@
+import type { Ip } from "../../core/packet/ip.ts";
+import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
+import type { Connection } from "../../core/replay/conntrack.ts";
+import type { HookContext, SocketOwner } from "../../core/replay/plugin.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
+
+/** Bits of `--ctstate`, as in include/uapi/linux/netfilter/xt_conntrack.h. */
+export const CT_STATE = {
+  invalid: 1,
+  new: 2,
+  related: 4,
+  established: 8,
+  untracked: 16,
+} as const;
+
+/**
+ * The packet as rules read and change it, with what travels on the skb beside
+ * it: mark, connection, owner. One object a node, filled anew for each packet,
+ * so that a traversal allocates nothing.
+ */
+export class TrackedPacket {
+  protocol = 0;
+  source!: Ip;
+  destination!: Ip;
+  sourcePort = 0;
+  destinationPort = 0;
+  tcpFlags = 0;
+  icmpType = 0;
+  icmpCode = 0;
+  ttl = 0;
+  lengthBytes = 0;
+  mark = 0;
+  context!: HookContext;
+  /** Null when invalid or untracked. */
+  connection: Connection | null = null;
+  /** Travels its connection against the direction of the first packet. */
+  reply = false;
+  state: number = CT_STATE.invalid;
+  /** Made on this host, by a process or by the kernel itself. */
+  local = false;
+  /** The process; null where there is none. */
+  owner: SocketOwner | null = null;
+  /** The rule that decided, or that changed the packet last. */
+  rule: CompiledRule | null = null;
+  /** The rule that changed the mark last. */
+  markRule: CompiledRule | null = null;
+  /** Why the outcome is not known. */
+  unknown = "";
+
+  /** Takes in the packet as it is at a hook; mark and addresses may have changed since the last. */
+  load(packet: Packet, context: HookContext): void {
+    this.protocol = packet.protocol;
+    this.source = packet.source;
+    this.destination = packet.destination;
+    this.sourcePort = packet.sourcePort;
+    this.destinationPort = packet.destinationPort;
+    // Both directions of an echo are told apart by its identifier alone.
+    if (
+      packet.protocol === PROTOCOL.icmp || packet.protocol === PROTOCOL.icmpv6
+    ) {
+      this.sourcePort = packet.sourcePort || packet.destinationPort;
+      this.destinationPort = this.sourcePort;
+    }
+    this.tcpFlags = packet.tcpFlags;
+    this.icmpType = packet.icmpType;
+    this.icmpCode = packet.icmpCode;
+    this.ttl = packet.ttl;
+    this.lengthBytes = packet.lengthBytes;
+    this.mark = packet.mark;
+    this.context = context;
+    this.rule = null;
+    this.markRule = null;
+  }
+
+  /** Forgets the connection of the packet before. */
+  detach(local: boolean, owner: SocketOwner | null): void {
+    this.local = local;
+    this.connection = null;
+    this.reply = false;
+    this.state = CT_STATE.invalid;
+    this.owner = owner;
+  }
+}

@@ -1,0 +1,355 @@
+import { gunzipSync } from "node:zlib";
+import { parseIpsetSave } from "../../core/import/ipset_save.ts";
+import { parseIptablesSave } from "../../core/import/iptables_save.ts";
+import type { RuleDump } from "../../core/import/iptables_rules.ts";
+import { Ip } from "../../core/packet/ip.ts";
+import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
+import { WalkingPacket } from "../../core/packet/walking_packet.ts";
+import { ipSets } from "../../plugins/iptables/ip_sets.ts";
+import { type Link, NetfilterHost, type Sent } from "./_netfilter_host.ts";
+import type { CaseResult, Suite } from "./suite.ts";
+
+/** A packet as the cases write it. */
+interface PacketSpec {
+  readonly p: string;
+  readonly src: string;
+  readonly dst: string;
+  readonly sport?: number;
+  readonly dport?: number;
+  readonly flags?: string;
+  readonly type?: number;
+  readonly code?: number;
+  readonly id?: number;
+  readonly ttl?: number;
+  readonly data?: string;
+}
+
+type Hit = readonly [table: string, chain: string, rule: number, count: number];
+
+interface SeenPacket {
+  readonly src: string;
+  readonly dst: string;
+  readonly proto: number;
+  readonly ttl: number;
+  readonly sport?: number;
+  readonly dport?: number;
+  readonly flags?: string;
+  readonly type?: number;
+  readonly code?: number;
+}
+
+interface Step {
+  readonly iface: string;
+  readonly packet: PacketSpec;
+  readonly out: readonly (readonly [string, SeenPacket | string])[];
+  readonly hits: readonly Hit[];
+}
+
+interface KernelCase {
+  readonly name: string;
+  readonly rules: string;
+  readonly pre: string | null;
+  readonly sysctl: Readonly<Record<string, number>>;
+  /** Fields of the output that the kernel chooses at random. */
+  readonly nondet: readonly string[];
+  readonly steps: readonly Step[];
+}
+
+interface KernelCases {
+  readonly topology: readonly {
+    readonly name: string;
+    readonly addrs: readonly string[];
+    readonly routes?: readonly string[];
+  }[];
+  readonly cases: readonly KernelCase[];
+}
+
+const FIELDS = new Set([
+  "p",
+  "src",
+  "dst",
+  "sport",
+  "dport",
+  "flags",
+  "type",
+  "code",
+  "id",
+  "ttl",
+  "data",
+  "seq",
+  "ack",
+]);
+
+const FLAG_LETTERS = { F: 1, S: 2, R: 4, P: 8, A: 16, U: 32 } as const;
+
+/** Rules and packets judged by the Linux kernel. */
+export const netfilterSuite: Suite = {
+  name: "netfilter",
+  *run(directory) {
+    const { topology, cases }: KernelCases = JSON.parse(
+      Deno.readTextFileSync(`${directory}/kernel-cases.json`),
+    );
+    const links = topology.map(({ name, addrs, routes }): Link => ({
+      name,
+      addresses: addrs,
+      routes: routes ?? [],
+    }));
+    for (const one of cases) {
+      yield judge(one, { id: `kernel-cases/${one.name}`, links });
+    }
+    const fuzz = gunzipSync(
+      Deno.readFileSync(`${directory}/kernel-fuzz.jsonl.gz`),
+    );
+    for (const line of new TextDecoder().decode(fuzz).trim().split("\n")) {
+      const { id, rules, steps } = JSON.parse(line);
+      yield judge({ ...PLAIN_CASE, rules, steps }, {
+        id: `kernel-fuzz/${id}`,
+        links,
+      });
+    }
+  },
+};
+
+/** The corpus names three sets and does not list them: these are the contents that the kernel's hits show. */
+const FUZZ_SETS = `create ips hash:ip
+add ips 10.0.0.2
+add ips 10.180.0.9
+create ipport hash:ip,port
+add ipport 10.180.0.9,tcp:80
+add ipport 10.0.0.2,tcp:80
+add ipport 172.30.0.1,tcp:80
+create nets hash:net
+add nets 203.0.113.0/24
+add nets 10.180.0.0/16
+add nets 10.180.0.1 nomatch
+`;
+
+const PLAIN_CASE = { name: "fuzz", pre: FUZZ_SETS, sysctl: {}, nondet: [] };
+
+function judge(
+  one: KernelCase,
+  { id, links }: { readonly id: string; readonly links: readonly Link[] },
+): CaseResult {
+  const unset = Object.keys(one.sysctl).find((name) => !KNOWN_SYSCTL.has(name));
+  if (unset !== undefined) {
+    return { id, status: "unknown", actual: `sysctl ${unset} is not modelled` };
+  }
+  const hits = new Map<string, number>();
+  const tables = parseIptablesSave(one.rules, { file: one.name, family: 4 });
+  const sets = one.pre === null
+    ? []
+    : parseIpsetSave(one.pre, { file: one.name });
+  const host = new NetfilterHost(tables, {
+    links,
+    sets: ipSets(sets),
+    routesLoopback: one.sysctl["net.ipv4.conf.all.route_localnet"] !== 0,
+    onHit: (chain, rule) => {
+      const key = `${chain.table} ${chain.name}:${rule + 1}`;
+      if (rule >= 0) hits.set(key, (hits.get(key) ?? 0) + 1);
+    },
+  });
+  for (const [index, step] of one.steps.entries()) {
+    hits.clear();
+    const result = judgeStep(step, { one, host, hits, index, tables });
+    if (result !== null) return { id, ...result };
+  }
+  return { id, status: "passed" };
+}
+
+const KNOWN_SYSCTL: ReadonlySet<string> = new Set([
+  "net.ipv4.conf.all.route_localnet",
+]);
+
+function judgeStep(
+  step: Step,
+  { one, host, hits, index, tables }: {
+    readonly one: KernelCase;
+    readonly tables: RuleDump;
+    readonly host: NetfilterHost;
+    readonly hits: ReadonlyMap<string, number>;
+    readonly index: number;
+  },
+): Omit<CaseResult, "id"> | null {
+  const strange = Object.keys(step.packet).find((field) => !FIELDS.has(field));
+  if (strange !== undefined || step.packet.p === "raw") {
+    return {
+      status: "unknown",
+      actual: `step ${index + 1}: a packet with ${strange ?? "raw bytes"}`,
+    };
+  }
+  const link = step.iface === "LOCAL" ? null : step.iface;
+  const owner = link === null
+    ? {
+      place: { kind: "node", name: "host" } as const,
+      uid: 0,
+      connection: "test",
+    }
+    : null;
+  const sent = host.send(packetOf(step.packet), { link, owner });
+  if (sent.kind === "stopped" && sent.action.kind === "unknown") {
+    return { status: "unknown", actual: sent.action.reason };
+  }
+  const answered = answer(sent, host);
+  const rejected = typeof answered !== "string" &&
+    answered.kind === "stopped" && answered.action.kind === "reject";
+  if (answered === "unknown" || rejected) {
+    return {
+      status: "unknown",
+      actual: `step ${index + 1}: the host's own answer is not modelled`,
+    };
+  }
+  const refused = answered === sent && link === null;
+  const actual = [outText(answered, refused, one), hitText(hits)].join(" | ");
+  const expected = [
+    expectedText(step, one),
+    hitText(
+      new Map(
+        step.hits.filter((hit) => isRule(hit, tables))
+          .map((hit) => [`${hit[0]} ${hit[1]}:${hit[2]}`, hit[3]]),
+      ),
+    ),
+  ].join(" | ");
+  return actual === expected ? null : {
+    status: "failed",
+    expected: `step ${index + 1}: ${expected}`,
+    actual: `step ${index + 1}: ${actual}`,
+  };
+}
+
+/** Counters of policies, and of the end of a chain, which the kernel keeps as a rule of its own, are left out. */
+function isRule([table, chain, rule]: Hit, { v4 }: RuleDump): boolean {
+  const rules = v4.find(({ name }) => name === table)?.chains
+    .find(({ name }) => name === chain)?.rules;
+  return rule > 0 && rule <= (rules?.length ?? 0);
+}
+
+/** What leaves the host in the end: the packet, or what the host answers to one for itself. */
+function answer(sent: Sent, host: NetfilterHost): Sent | "unknown" {
+  if (sent.kind === "stopped") {
+    return sent.action.kind === "reject" ? "unknown" : sent;
+  }
+  if (sent.kind === "sent") return sent;
+  const { packet } = sent;
+  if (packet.protocol === PROTOCOL.tcp) {
+    if ((packet.tcpFlags & TCP_FLAG.rst) !== 0) return sent;
+    const flags = (packet.tcpFlags & TCP_FLAG.ack) !== 0
+      ? TCP_FLAG.rst
+      : TCP_FLAG.rst | TCP_FLAG.ack;
+    return host.send(reversed(packet, { tcpFlags: flags }), { link: null });
+  }
+  if (packet.protocol === PROTOCOL.icmp && packet.icmpType === 8) {
+    return host.send(reversed(packet, { icmpType: 0 }), { link: null });
+  }
+  return packet.protocol === PROTOCOL.icmp ? sent : "unknown";
+}
+
+function reversed(
+  packet: WalkingPacket,
+  { tcpFlags = 0, icmpType = 0 }: { tcpFlags?: number; icmpType?: number },
+): WalkingPacket {
+  return new WalkingPacket(
+    packet.protocol,
+    packet.destination,
+    packet.destinationPort,
+    packet.source,
+    packet.sourcePort,
+    tcpFlags,
+    icmpType,
+    0,
+    64,
+    0,
+    40,
+    packet.payload,
+  );
+}
+
+function packetOf(spec: PacketSpec): WalkingPacket {
+  const protocol = PROTOCOL[spec.p as keyof typeof PROTOCOL];
+  const flags = [...spec.flags ?? ""].reduce(
+    (bits, letter) => bits | FLAG_LETTERS[letter as keyof typeof FLAG_LETTERS],
+    0,
+  );
+  const dataBytes = spec.data?.length ?? 0;
+  return new WalkingPacket(
+    protocol,
+    Ip.of(spec.src),
+    protocol === PROTOCOL.icmp ? spec.id ?? 1 : spec.sport ?? 0,
+    Ip.of(spec.dst),
+    spec.dport ?? 0,
+    flags,
+    spec.type ?? 0,
+    spec.code ?? 0,
+    spec.ttl ?? 64,
+    0,
+    20 + (protocol === PROTOCOL.tcp ? 20 : 8) + dataBytes,
+    { kind: "opaque", lengthBytes: dataBytes },
+  );
+}
+
+function outText(
+  sent: Sent,
+  /** Whether a drop is an error to the process that sends. */
+  refused: boolean,
+  { nondet }: KernelCase,
+): string {
+  switch (sent.kind) {
+    case "delivered":
+      return "";
+    case "stopped":
+      // What comes back over loopback is dropped unheard.
+      return refused && sent.action.kind === "drop" &&
+          (sent.hook === "output" || sent.hook === "postrouting")
+        ? "ERR EPERM"
+        : "";
+    case "sent": {
+      const { packet } = sent;
+      const icmp = packet.protocol === PROTOCOL.icmp;
+      return seenText(sent.link, {
+        src: packet.source.text,
+        dst: packet.destination.text,
+        proto: packet.protocol,
+        ttl: packet.ttl,
+        ...(icmp
+          ? { type: packet.icmpType, code: packet.icmpCode }
+          : { sport: packet.sourcePort, dport: packet.destinationPort }),
+        ...(packet.protocol === PROTOCOL.tcp
+          ? { flags: flagText(packet.tcpFlags) }
+          : {}),
+      }, nondet);
+    }
+  }
+}
+
+function expectedText({ out }: Step, { nondet }: KernelCase): string {
+  return out.map(([link, seen]) =>
+    typeof seen === "string" ? `${link} ${seen}` : seenText(link, seen, nondet)
+  ).join("; ");
+}
+
+function seenText(
+  link: string,
+  seen: SeenPacket,
+  nondet: readonly string[],
+): string {
+  const port = (name: "sport" | "dport") =>
+    nondet.includes(name) ? "?" : seen[name] ?? "";
+  return [
+    link,
+    seen.proto,
+    `${seen.src}:${port("sport")}`,
+    `${seen.dst}:${port("dport")}`,
+    `ttl ${seen.ttl}`,
+    seen.flags ?? "",
+    seen.type === undefined ? "" : `${seen.type}/${seen.code}`,
+  ].join(" ");
+}
+
+function flagText(flags: number): string {
+  return Object.entries(FLAG_LETTERS)
+    .map(([letter, bit]) => (flags & bit) !== 0 ? letter : "").join("");
+}
+
+function hitText(hits: ReadonlyMap<string, number>): string {
+  return [...hits].map(([rule, count]) => `${rule}x${count}`).sort()
+    .join(", ");
+}
