@@ -11,7 +11,7 @@ import {
   readJson,
   type ReadValue,
 } from "./_yaml_json.ts";
-import { readAnyYaml } from "./_yaml_package.ts";
+import { readAnyYaml, type YamlReading } from "./_yaml_package.ts";
 import { problemsError, SourceText } from "./_yaml_text.ts";
 import type { Problem } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
@@ -107,6 +107,23 @@ export function parseDocuments(
   text: string,
   { file }: { file: string },
 ): YamlDocument[] {
+  const { documents, problems } = readDocuments(text, { file });
+  if (problems.length > 0) throw problemsError(problems);
+  return documents;
+}
+
+/**
+ * Reads the documents of a file that can be read, and says what is wrong with
+ * the others. Throws an `InputError` when it cannot be told into documents at
+ * all.
+ */
+export function readDocuments(
+  text: string,
+  { file }: { file: string },
+): {
+  readonly documents: YamlDocument[];
+  readonly problems: readonly Problem[];
+} {
   const source = new SourceText(file, text);
   if (text.length > LIMITS.documentBytes) {
     throw problemsError([{
@@ -119,7 +136,12 @@ export function parseDocuments(
   const read = /^[\s\ufeff]*[{[]/.test(text)
     ? readJsonOrYaml(source, offsets)
     : readYaml(source, offsets);
-  return read.map((value) => new YamlDocument(value, { source, offsets }));
+  return {
+    documents: read.values.map((value) =>
+      new YamlDocument(value, { source, offsets })
+    ),
+    problems: read.problems,
+  };
 }
 
 /** Reads text of one document, as `@std/yaml` does. */
@@ -158,9 +180,9 @@ export function stringify(
 function readJsonOrYaml(
   source: SourceText,
   offsets: EntryOffsets,
-): ReadValue[] {
+): YamlReading {
   try {
-    return readJson(source.text, offsets);
+    return { values: readJson(source.text, offsets), problems: [] };
   } catch (error) {
     if (!(error instanceof ReadFailure)) throw error;
     // A flow mapping of YAML begins like JSON.
@@ -175,9 +197,9 @@ function readJsonOrYaml(
   }
 }
 
-function readYaml(source: SourceText, offsets: EntryOffsets): ReadValue[] {
+function readYaml(source: SourceText, offsets: EntryOffsets): YamlReading {
   const read = readBlocks(source.text, offsets);
-  if (read.values !== null) return read.values;
+  if (read.values !== null) return { values: read.values, problems: [] };
   if (source.text.length <= LIMITS.yamlFullBytes) {
     return readAnyYaml(source, offsets);
   }

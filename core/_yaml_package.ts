@@ -20,27 +20,33 @@ import { problemsError, type SourceText } from "./_yaml_text.ts";
 import type { Problem } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
-/** Reads all of YAML 1.2 (core schema) and the merge keys of 1.1; throws an `InputError` with all that is wrong. */
+/** What could be read of a file, and what could not. */
+export interface YamlReading {
+  /** Of the documents without problems. */
+  readonly values: readonly ReadValue[];
+  readonly problems: readonly Problem[];
+}
+
+/** Reads all of YAML 1.2 (core schema) and the merge keys of 1.1, document by document. */
 export function readAnyYaml(
   source: SourceText,
   offsets: EntryOffsets,
-): ReadValue[] {
+): YamlReading {
   const problems: Problem[] = [];
-  const read: ReadValue[] = [];
+  const values: ReadValue[] = [];
   for (const document of composeDocuments(source)) {
     if (document.errors.length > 0) {
       problems.push(...document.errors.map((e) => syntaxProblem(source, e)));
       continue;
     }
     const conversion = new Conversion(source, offsets);
-    read.push({
+    values.push({
       value: conversion.value(document.contents, 0),
       offset: document.contents?.range?.[0] ?? document.range[0],
     });
     problems.push(...conversion.problems);
   }
-  if (problems.length > 0) throw problemsError(problems);
-  return read;
+  return { values, problems };
 }
 
 function composeDocuments(source: SourceText): Document.Parsed[] {

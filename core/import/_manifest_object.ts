@@ -1,4 +1,4 @@
-import { parseDocuments, type YamlDocument } from "../_yaml.ts";
+import { readDocuments, type YamlDocument } from "../_yaml.ts";
 import type { KubeObject, ObjectMeta } from "../cluster/model.ts";
 import { InputError, nearest, type Problem } from "../errors.ts";
 import { Field, type FieldContext } from "./_field.ts";
@@ -95,7 +95,9 @@ function documentsOf(
   { problems }: Findings,
 ): YamlDocument[] {
   try {
-    return parseDocuments(text, { file });
+    const read = readDocuments(text, { file });
+    problems.push(...read.problems);
+    return read.documents;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     problems.push(...error.problems);

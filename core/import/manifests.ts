@@ -52,7 +52,7 @@ export function importManifests(
     cluster: cluster ?? null,
     start: { file: files[0]?.file ?? "manifests", line: 1, column: 1 },
   });
-  if (findings.problems.length > 0) throw problemsError(findings.problems);
+  if (findings.problems.length > 0) throw problemsError(inOrder(findings));
   const ignored = Object.fromEntries(
     [...drafts.ignored].sort(([a], [b]) => a < b ? -1 : 1),
   );
@@ -81,4 +81,13 @@ export function deleteEvents(
     .flatMap((object) => deletionsOf(object, cluster));
   if (findings.problems.length > 0) throw problemsError(findings.problems);
   return events;
+}
+
+/** As a reader meets them: file by file, from the top. */
+function inOrder({ problems }: Findings): Problem[] {
+  const files = [...new Set(problems.map(({ at }) => at.file))];
+  return problems.toSorted(({ at: a }, { at: b }) =>
+    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line ||
+    a.column - b.column
+  );
 }

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Cluster } from "../cluster/cluster.ts";
+import { InputError } from "../errors.ts";
 import { partPosition } from "../cluster/model.ts";
 import { asFiles, clusterOf, endpointTexts } from "./manifest_fixture.ts";
 import { applyEvents, deleteEvents, importManifests } from "./manifests.ts";
@@ -320,4 +321,20 @@ Deno.test("applyEvents() and deleteEvents() treat an Endpoints object as a whole
   assertEquals(endpointTexts(cluster, "default/ext"), ["192.0.2.9:3"]);
   remove(cluster, endpoints(""));
   assertEquals(cluster.slices.size, 0);
+});
+
+Deno.test("importManifests() tells what is wrong in a file's other documents beside one that is no YAML", () => {
+  const text = `kind: Service
+apiVersion: v1
+metadata: {name: a}
+spec: {type: Nodeport, ports: [{port: 1}]}
+---
+kind: Pod
+metadata: {name: b
+`;
+  const error = assertThrows(
+    () => importManifests([{ file: "a.yaml", text }]),
+    InputError,
+  );
+  assertEquals(error.problems.length, 2);
 });
