@@ -40,7 +40,9 @@ function agrees(text: string): boolean {
   let expected: string;
   try {
     const source = new SourceText("a.yaml", text);
-    expected = readingText(readAnyYaml(source, full), full);
+    const { values, problems } = readAnyYaml(source, full);
+    if (problems.length > 0) throw new InputError(problems);
+    expected = readingText(values, full);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     expected = error.message;
