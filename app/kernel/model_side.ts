@@ -1,0 +1,105 @@
+import { parseIpsetSave } from "../../core/import/ipset_save.ts";
+import { parseIptablesSave } from "../../core/import/iptables_save.ts";
+import { Ip } from "../../core/packet/ip.ts";
+import { PROTOCOL } from "../../core/packet/packet.ts";
+import { WalkingPacket } from "../../core/packet/walking_packet.ts";
+import { ipSets } from "../../plugins/iptables/ip_sets.ts";
+import {
+  NetfilterHost,
+  type Sent,
+} from "../../tests/conformance/_netfilter_host.ts";
+import type { CasePacket } from "./case_packet.ts";
+import { type Fate, packetText } from "./fuzz_result.ts";
+import { FUZZ_SETS, type FuzzRouter } from "./fuzz_router.ts";
+import type { CaseStep } from "./run_case.ts";
+
+const FLAG_LETTERS = "FSRPAU";
+const SETS = ipSets(parseIpsetSave(FUZZ_SETS, { file: "sets" }));
+
+/** Where the raw sockets of the kernel side belong to. */
+const OWNER = {
+  place: { kind: "node", name: "host" },
+  uid: 0,
+  connection: "fuzz",
+} as const;
+
+/** What the iptables plugin makes of the packets. */
+export function modelSide(
+  rules: string,
+  { router, steps, ordered }: {
+    readonly router: FuzzRouter;
+    readonly steps: readonly CaseStep[];
+    readonly ordered: boolean;
+  },
+): Fate[] {
+  let hits: string[] = [];
+  const host = new NetfilterHost(
+    parseIptablesSave(rules, { file: "rules", family: 4 }),
+    {
+      links: router.links,
+      sets: SETS,
+      onHit: (chain, rule) => {
+        if (rule >= 0) hits.push(`${chain.table} ${chain.name}:${rule + 1}`);
+      },
+    },
+  );
+  return steps.map(({ iface, packet }) => {
+    hits = [];
+    const link = iface === "LOCAL" ? null : iface;
+    const owner = link === null ? OWNER : null;
+    const sent = host.send(walkingPacket(packet), { link, owner });
+    if (!ordered) hits.sort();
+    return fateOf(sent, { hits, local: link === null, scanned: host.rules });
+  });
+}
+
+function fateOf(
+  sent: Sent,
+  { hits, local, scanned }: {
+    readonly hits: readonly string[];
+    readonly scanned: number;
+    readonly local: boolean;
+  },
+): Fate {
+  const fate = { link: null, detail: "", hits, scanned };
+  if (sent.kind !== "stopped") {
+    const detail = packetText(sent.packet);
+    return sent.kind === "sent"
+      ? { ...fate, kind: "sent", link: sent.link, detail }
+      : { ...fate, kind: "delivered", detail };
+  }
+  const { action, hook } = sent;
+  if (action.kind === "unknown") {
+    return { ...fate, kind: "unknown", detail: action.reason };
+  }
+  // The sender of a local packet learns of it: sendto() fails.
+  if (local && (hook === "output" || hook === "postrouting")) {
+    return { ...fate, kind: "refused" };
+  }
+  return action.kind === "reject"
+    ? { ...fate, kind: "rejected", detail: action.with }
+    : { ...fate, kind: "dropped" };
+}
+
+function walkingPacket(packet: CasePacket): WalkingPacket {
+  const protocol = PROTOCOL[packet.p as "tcp" | "udp" | "icmp"];
+  const icmp = protocol === PROTOCOL.icmp;
+  const flags = [...packet.flags ?? ""].reduce(
+    (bits, letter) => bits | 1 << FLAG_LETTERS.indexOf(letter),
+    0,
+  );
+  return new WalkingPacket(
+    protocol,
+    Ip.of(packet.src),
+    icmp ? packet.id ?? 1 : packet.sport ?? 0,
+    Ip.of(packet.dst),
+    icmp ? 0 : packet.dport ?? 0,
+    flags,
+    packet.type ?? 0,
+    packet.code ?? 0,
+    packet.ttl ?? 64,
+    0,
+    20 + (protocol === PROTOCOL.tcp ? 20 : 8),
+    { kind: "opaque", lengthBytes: 0 },
+  );
+}
