@@ -86,6 +86,8 @@ export const LIMITS = {
   ruleInsertions: 10_000,
   /** Lines of one `wg show` dump: a peer each. */
   wgDumpLines: 100_000,
+  /** Entries of one dumped map. */
+  mapDumpEntries: 1_000_000,
   /** Answers of a policy index that are remembered; more are forgotten all at once. */
   policyAnswers: 2_000_000,
   /** Entries of a plugin's least-recently-used table. */

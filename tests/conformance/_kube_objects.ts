@@ -14,6 +14,8 @@ export interface ApiService {
   readonly spec: {
     readonly type?: Service["type"];
     readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly ipFamilies?: readonly ("IPv4" | "IPv6")[];
     readonly externalIPs?: readonly string[];
     readonly ports: readonly ApiPort[];
     readonly loadBalancerSourceRanges?: readonly string[];
@@ -107,13 +109,19 @@ function metaOf(meta: ApiMeta) {
   };
 }
 
-function serviceOf({ metadata, spec, status }: ApiService): Service {
+/** The Service as the core has it. */
+export function serviceOf({ metadata, spec, status }: ApiService): Service {
   const clusterIp = spec.clusterIP ?? "";
-  const headless = clusterIp === "None";
+  const headless = clusterIp.toLowerCase() === "none";
   return {
     ...metaOf(metadata),
     type: spec.type ?? "ClusterIP",
-    clusterIps: headless || clusterIp === "" ? [] : [Ip.of(clusterIp)],
+    clusterIps: headless || clusterIp === ""
+      ? []
+      : (spec.clusterIPs ?? [clusterIp]).map(Ip.of),
+    ...(spec.ipFamilies === undefined ? {} : {
+      families: spec.ipFamilies.map((name) => name === "IPv4" ? 4 : 6),
+    }),
     headless,
     externalIps: (spec.externalIPs ?? []).map(Ip.of),
     loadBalancerIps: (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ({
@@ -145,7 +153,8 @@ function serviceOf({ metadata, spec, status }: ApiService): Service {
   };
 }
 
-function sliceOf(slice: ApiSlice): EndpointSlice {
+/** The EndpointSlice as the core has it. */
+export function sliceOf(slice: ApiSlice): EndpointSlice {
   return {
     ...metaOf(slice.metadata),
     service: slice.metadata.labels?.["kubernetes.io/service-name"] ?? "",

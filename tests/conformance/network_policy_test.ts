@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { runSuite } from "./main.ts";
 import { ciliumDocumented } from "./cilium_documented.ts";
-import { ciliumPolicymap } from "./cilium_policymap.ts";
+import { ciliumPolicyMap } from "./cilium_policymap.ts";
 import { clusterNetworkPolicy } from "./cluster_network_policy.ts";
 import { cyclonus } from "./network_policy.ts";
 import { npGuard } from "./np_guard.ts";
@@ -12,7 +12,7 @@ const SUITES = [
   cyclonus,
   npGuard,
   clusterNetworkPolicy,
-  ciliumPolicymap,
+  ciliumPolicyMap,
   ciliumDocumented,
 ];
 

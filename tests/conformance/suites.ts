@@ -3,7 +3,8 @@ import { istioSecurity } from "./_istio_security.ts";
 import { istioSimulation } from "./_istio_simulation.ts";
 import { ciliumConnectivity } from "./cilium.ts";
 import { ciliumDocumented } from "./cilium_documented.ts";
-import { ciliumPolicymap } from "./cilium_policymap.ts";
+import { ciliumLb } from "./cilium_lb.ts";
+import { ciliumPolicyMap } from "./cilium_policymap.ts";
 import { clusterNetworkPolicy } from "./cluster_network_policy.ts";
 import { gatewayApi } from "./gateway_api.ts";
 import { ingress } from "./ingress.ts";
@@ -22,7 +23,8 @@ export const SUITES: readonly Suite[] = [
   clusterNetworkPolicy,
   ciliumConnectivity,
   ciliumDocumented,
-  ciliumPolicymap,
+  ciliumPolicyMap,
+  ciliumLb,
   kubeProxySuite,
   netfilterSuite,
   gatewayApi,
