@@ -5,12 +5,13 @@
  */
 import { reviveEvent } from "../../core/cluster/revive.ts";
 import { type FlowResult, Replay } from "../../core/replay/engine.ts";
-import type { PluginUse } from "../../core/replay/plugin.ts";
+import type { PluginUse, Stack } from "../../core/replay/plugin.ts";
 import { use } from "../../core/replay/testing.ts";
 import { type AnyPlugin, PLUGINS } from "./plugins.ts";
 import { harden } from "./harden.ts";
 import type {
   FromSandbox,
+  LoadedPlugin,
   SandboxStart,
   SandboxUse,
   ToSandbox,
@@ -45,12 +46,36 @@ function* lines(): Generator<string> {
   }
 }
 
-async function load(start: SandboxStart): Promise<PluginUse[]> {
-  const loaded: PluginUse[] = [];
-  for (const item of start.plugins) {
-    loaded.push(use(await pluginOf(item, start.bundles), item.options));
+/** The stack, and what its plugins say of themselves. */
+async function load(
+  { name, plugins, nodes, bundles }: SandboxStart,
+): Promise<{ stack: Stack; said: LoadedPlugin[] }> {
+  const said: LoadedPlugin[] = [];
+  const loadAll = async (items: readonly SandboxUse[]) => {
+    const loaded: PluginUse[] = [];
+    for (const item of items) {
+      const one = use(await pluginOf(item, bundles), item.options);
+      said.push(describe(one, item));
+      loaded.push(one);
+    }
+    return loaded;
+  };
+  const stack = { name, plugins: await loadAll(plugins), nodes: {} };
+  const own: Record<string, readonly PluginUse[]> = stack.nodes;
+  for (const [node, items] of Object.entries(nodes)) {
+    own[node] = await loadAll(items);
   }
-  return loaded;
+  return { stack, said };
+}
+
+function describe(
+  { plugin, options }: PluginUse,
+  item: SandboxUse,
+): LoadedPlugin {
+  const { name, version, kinds } = plugin.manifest;
+  const more = plugin.kindsOf?.(options as never) ?? [];
+  const bundle = "bundle" in item ? item.bundle : null;
+  return { name, version, kinds: [...kinds, ...more], bundle };
 }
 
 async function pluginOf(
@@ -78,15 +103,10 @@ async function main(): Promise<void> {
   const input = lines();
   const start = JSON.parse(input.next().value!) as SandboxStart;
   harden();
-  const plugins = await load(start);
-  const { name, seed, trace } = start;
-  const run = new Replay({ name, plugins, nodes: {} }, { seed, trace });
-  answer({
-    kind: "ready",
-    plugins: plugins.map(({ plugin: { manifest } }) =>
-      `${manifest.name} ${manifest.version}`
-    ),
-  });
+  const { stack, said } = await load(start);
+  const { seed, trace } = start;
+  const run = new Replay(stack, { seed, trace });
+  answer({ kind: "ready", plugins: said });
   for (const line of input) {
     const command = JSON.parse(line) as ToSandbox;
     if (command.kind !== "events") continue;

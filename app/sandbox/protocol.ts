@@ -11,6 +11,8 @@ export interface SandboxStart {
   readonly kind: "start";
   readonly name: string;
   readonly plugins: readonly SandboxUse[];
+  /** Nodes that run something else, by name. */
+  readonly nodes: Readonly<Record<string, readonly SandboxUse[]>>;
   /** Code of the bundles. */
   readonly bundles: readonly string[];
   readonly seed: number;
@@ -23,10 +25,21 @@ export interface SandboxEvents {
   readonly events: readonly Event[];
 }
 
-/** The plugins are loaded; their names and versions. */
+/** What a plugin that was loaded says of itself. */
+export interface LoadedPlugin {
+  readonly name: string;
+  readonly version: string;
+  /** Object kinds it understands, under its options. */
+  readonly kinds: readonly string[];
+  /** Its place in the list of bundles; null for one of ours. */
+  readonly bundle: number | null;
+}
+
+/** The plugins are loaded. */
 export interface SandboxReady {
   readonly kind: "ready";
-  readonly plugins: readonly string[];
+  /** Those of the stack, then those of single nodes. */
+  readonly plugins: readonly LoadedPlugin[];
 }
 
 /** What became of the flows among the events. */

@@ -5,7 +5,12 @@ import {
 } from "../../core/replay/engine.ts";
 import { OutcomesHash } from "../../core/replay/outcomes_hash.ts";
 import type { PluginBundle } from "./bundle_plugin.ts";
-import type { FromSandbox, SandboxUse, ToSandbox } from "./protocol.ts";
+import type {
+  FromSandbox,
+  LoadedPlugin,
+  SandboxUse,
+  ToSandbox,
+} from "./protocol.ts";
 
 /** What a sandbox may use before it is killed. */
 export interface SandboxLimits {
@@ -41,7 +46,16 @@ export class SandboxError extends Error {
 export interface SandboxedStack {
   readonly name: string;
   readonly plugins: readonly SandboxUse[];
+  /** Nodes that run something else, by name. */
+  readonly nodes?: Readonly<Record<string, readonly SandboxUse[]>>;
   readonly bundles: readonly PluginBundle[];
+}
+
+/** How a sandbox replays. */
+export interface SandboxOptions {
+  readonly seed: number;
+  readonly trace: "full" | "outcome";
+  readonly limits?: SandboxLimits;
 }
 
 /**
@@ -53,33 +67,67 @@ export interface SandboxedStack {
 export async function sandboxedReplay(
   tape: Tape,
   stack: SandboxedStack,
-  { seed, trace, limits = LIMITS }: {
-    readonly seed: number;
-    readonly trace: "full" | "outcome";
-    readonly limits?: SandboxLimits;
-  },
+  options: SandboxOptions,
 ): Promise<ReplayResult> {
-  await using process = new SandboxProcess(limits);
-  await process.ask({
-    kind: "start",
-    name: stack.name,
-    plugins: stack.plugins,
-    bundles: stack.bundles.map((bundle) => bundle.code),
-    seed,
-    trace,
-  });
-  const results: FlowResult[] = [];
+  await using run = await SandboxedRun.start(stack, options);
+  const results = await run.apply(tape);
   const hash = new OutcomesHash();
-  for (let at = 0; at < tape.length; at += BATCH_EVENTS) {
-    const events: readonly Event[] = tape.slice(at, at + BATCH_EVENTS);
-    const answer = await process.ask({ kind: "events", events });
-    if (answer.kind !== "results") continue;
-    for (const result of answer.results) {
-      results.push(result);
-      hash.add(result.outcome);
+  for (const { outcome } of results) hash.add(outcome);
+  return { results, hash: hash.digest() };
+}
+
+/** A replay in progress in a process of its own; see {@link sandboxedReplay}. */
+export class SandboxedRun {
+  /** What the plugins say of themselves. */
+  readonly plugins: readonly LoadedPlugin[];
+  readonly #process: SandboxProcess;
+
+  private constructor(
+    process: SandboxProcess,
+    plugins: readonly LoadedPlugin[],
+  ) {
+    this.#process = process;
+    this.plugins = plugins;
+  }
+
+  /** Starts the process and loads the stack there. */
+  static async start(
+    { name, plugins, nodes = {}, bundles }: SandboxedStack,
+    { seed, trace, limits = LIMITS }: SandboxOptions,
+  ): Promise<SandboxedRun> {
+    const process = new SandboxProcess(limits);
+    try {
+      const answer = await process.ask({
+        kind: "start",
+        name,
+        plugins,
+        nodes,
+        bundles: bundles.map((bundle) => bundle.code),
+        seed,
+        trace,
+      });
+      const ready = answer.kind === "ready" ? answer.plugins : [];
+      return new SandboxedRun(process, ready);
+    } catch (error) {
+      await process[Symbol.asyncDispose]();
+      throw error;
     }
   }
-  return { results, hash: hash.digest() };
+
+  /** Applies events, in tape order; gives what became of the flows among them. */
+  async apply(events: readonly Event[]): Promise<FlowResult[]> {
+    const results: FlowResult[] = [];
+    for (let at = 0; at < events.length; at += BATCH_EVENTS) {
+      const batch = events.slice(at, at + BATCH_EVENTS);
+      const answer = await this.#process.ask({ kind: "events", events: batch });
+      if (answer.kind === "results") results.push(...answer.results);
+    }
+    return results;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
 }
 
 /** The child process, one question and one answer at a time. */
@@ -193,8 +241,8 @@ class SandboxProcess {
   }
 }
 
-/** The child finds the packages where this process found them. */
-function cacheEnvironment(): Record<string, string> {
+/** What a child process needs to find the packages where this process found them. */
+export function cacheEnvironment(): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of ["DENO_DIR", "HOME", "XDG_CACHE_HOME"]) {
     const value = Deno.env.get(name);

@@ -180,6 +180,50 @@ export class Catalog {
     return { runId, position: at, bytes };
   }
 
+  /** Keeps a value of any kind under an id, over one that is there. */
+  async put(kind: string, id: string, value: unknown): Promise<void> {
+    await this.#attempt(() => this.#kv.set(["kept", kind, id], value));
+  }
+
+  /** Keeps a value unless there is one; returns the one that is kept. */
+  async putNew<T>(kind: string, id: string, value: T): Promise<T> {
+    const key = ["kept", kind, id];
+    const done = await this.#attempt(() =>
+      this.#kv.atomic().check({ key, versionstamp: null }).set(key, value)
+        .commit()
+    );
+    return done.ok ? value : (await this.find<T>(kind, id)) ?? value;
+  }
+
+  /** The value of a kind with an id; null when there is none. */
+  async find<T>(kind: string, id: string): Promise<T | null> {
+    return await this.#get<T>(["kept", kind, id]);
+  }
+
+  /** Values of a kind, the greatest id first: those before an id, or from the last on. */
+  async latest<T>(
+    kind: string,
+    { before, limit }: {
+      readonly before?: string | undefined;
+      readonly limit?: number;
+    } = {},
+  ): Promise<T[]> {
+    const prefix = ["kept", kind];
+    const selector = before === undefined
+      ? { prefix }
+      : { prefix, end: [...prefix, before] };
+    const options = limit === undefined
+      ? { reverse: true }
+      : { reverse: true, limit };
+    const entries = await this.#collect<T>(selector, options);
+    return entries.map(({ value }) => value);
+  }
+
+  /** Forgets the value of a kind with an id. */
+  async remove(kind: string, id: string): Promise<void> {
+    await this.#attempt(() => this.#kv.delete(["kept", kind, id]));
+  }
+
   close(): void {
     this.#kv.close();
   }

@@ -1,11 +1,12 @@
 /**
  * `deno task bench [--only NAME]`: speed of the log, of the replay on both
- * stacks and of a cold start; medians over several runs, with the machine's
- * name and the version of Deno.
+ * stacks, of a cold start and of the API; medians over several runs, with the
+ * machine's name and the version of Deno.
  */
 import { parseArgs } from "node:util";
 import { print } from "../../app/cli/_exit.ts";
 import { loadStack, stackNamed } from "../../app/load_stack.ts";
+import { benchApi } from "./api_bench.ts";
 import { benchLog } from "./log_bench.ts";
 import { benchReplay } from "./replay_bench.ts";
 import { benchStart } from "./start_bench.ts";
@@ -22,6 +23,7 @@ print(`${Deno.hostname()}, ${cpuModel()}, Deno ${Deno.version.deno}`);
 if ("log".includes(values.only)) benchLog();
 if ("replay".includes(values.only)) await replayTable();
 if ("start".includes(values.only)) await benchStart();
+if ("api".includes(values.only)) await benchApi();
 
 async function replayTable(): Promise<void> {
   print("\nreplay, outcome mode, one core, flows/s: median (min to max)");
