@@ -2,11 +2,11 @@ import { compareResults } from "../core/diff/compare_results.ts";
 import { type Cause, groupByCause } from "../core/diff/causes.ts";
 import type { Divergence } from "../core/diff/divergence.ts";
 import { type Event, type NewEvent, newEvent } from "../core/event.ts";
-import { type FlowResult, Replay } from "../core/replay/engine.ts";
+import type { FlowResult } from "../core/replay/engine.ts";
 import type { FlowIntent } from "../core/replay/flow.ts";
 import type { Verdict } from "../core/replay/outcome.ts";
-import type { Stack } from "../core/replay/plugin.ts";
 import { formatPosition, type SourcePosition } from "../core/source.ts";
+import type { OpenStack, StackReplay } from "./open_stack.ts";
 
 /** A flow of a recording, and the verdict that the recording holds, if any. */
 export interface ComparedFlow {
@@ -54,15 +54,40 @@ const EXPLAINED_CAUSES = 50;
 /** Causes, disagreements and reasons that are told apart; what comes after them is counted only. */
 const MOST_GROUPS = 10_000;
 
+/** What goes into every stack, in order, and what came of it. */
+export type ReplayListener = (
+  stack: number,
+  event: Event,
+  result: FlowResult | undefined,
+) => void;
+
+/** How recordings are compared. */
+export interface RecordingComparing {
+  /** They make the cluster. */
+  readonly events: readonly NewEvent[];
+  readonly seed: number;
+  /** Hears of every event in every stack. */
+  readonly onEvent?: ReplayListener | undefined;
+}
+
 /**
  * Replays recorded flows through several stacks at once, as they come, and
  * keeps count of what differs: memory does not grow with the recording.
+ *
+ * @example
+ * ```ts ignore
+ * const options = { events, seed: 0 };
+ * await using comparer = await RecordingComparer.open(stacks, options);
+ * for await (const flows of recording) await comparer.add(flows);
+ * const { comparisons } = await comparer.finish();
+ * ```
  */
 export class RecordingComparer {
-  readonly #stacks: readonly Stack[];
-  readonly #events: readonly NewEvent[];
-  readonly #seed: number;
-  readonly #replays: readonly Replay[];
+  /** The first is the baseline. */
+  readonly replays: readonly StackReplay[];
+  readonly #stacks: readonly OpenStack[];
+  readonly #names: readonly string[];
+  readonly #options: RecordingComparing;
   readonly #causes: readonly Map<string, Cause>[];
   readonly #changed: number[];
   readonly #disagreements = new Map<string, Disagreement>();
@@ -74,41 +99,58 @@ export class RecordingComparer {
   #position = 0;
   #nowNs = 0;
 
-  /** The first stack is the baseline; `events` make the cluster. */
-  constructor(
-    stacks: readonly Stack[],
-    { events, seed }: { events: readonly NewEvent[]; seed: number },
+  private constructor(
+    stacks: readonly OpenStack[],
+    { replays, options }: {
+      readonly replays: readonly StackReplay[];
+      readonly options: RecordingComparing;
+    },
   ) {
     this.#stacks = stacks;
-    this.#events = events;
-    this.#seed = seed;
-    this.#replays = stacks.map((stack) =>
-      new Replay(stack, { seed, trace: "outcome" })
-    );
+    this.#names = stacks.map(({ choice }) => choice.name);
+    this.#options = options;
+    this.replays = replays;
     this.#causes = stacks.map(() => new Map());
     this.#changed = stacks.map(() => 0);
-    for (const event of events) this.#apply(event);
   }
 
+  /** Starts every stack and makes the cluster there. */
+  static async open(
+    stacks: readonly OpenStack[],
+    options: RecordingComparing,
+  ): Promise<RecordingComparer> {
+    const replays: StackReplay[] = [];
+    const { seed } = options;
+    for (const stack of stacks) {
+      replays.push(await stack.start({ seed, trace: "outcome" }));
+    }
+    return new RecordingComparer(stacks, { replays, options });
+  }
+
+  /** Flows so far. */
   get flows(): number {
     return this.#flows;
   }
 
   /** Takes the next flows in. */
-  add(flows: readonly ComparedFlow[]): void {
+  async add(flows: readonly ComparedFlow[]): Promise<void> {
+    if (this.#position === 0) await this.#apply(this.#options.events);
     const divergences: Divergence[][] = this.#stacks.map(() => []);
-    for (const one of flows) {
-      this.#flows++;
-      this.#nowNs = Math.max(this.#nowNs, one.timeNs);
-      const results = this.#apply(newEvent("flow.opened", { flow: one.flow }));
-      const [left] = results;
-      for (const [index, right] of results.entries()) {
-        const { name: stack } = this.#stacks[index]!;
+    const events = flows.map(({ flow, timeNs }) => {
+      this.#nowNs = Math.max(this.#nowNs, timeNs);
+      return this.#placed(newEvent("flow.opened", { flow }));
+    });
+    this.#flows += flows.length;
+    const results = await this.#replayed(events);
+    for (const [place, one] of flows.entries()) {
+      const left = results[0]![place]!;
+      for (const [index, stack] of this.#names.entries()) {
+        const right = results[index]![place]!;
         this.#compareWithRecord(one, { stack, result: right });
         if (this.#isUnknown(right, stack) || index === 0) continue;
-        if (left!.outcome.verdict === "unknown") continue;
+        if (left.outcome.verdict === "unknown") continue;
         const divergence = compareResults(
-          { stack: this.#stacks[0]!.name, result: left! },
+          { stack: this.#names[0]!, result: left },
           { stack, result: right },
         );
         if (divergence !== null) divergences[index]!.push(divergence);
@@ -123,33 +165,59 @@ export class RecordingComparer {
   }
 
   /** What it all comes to; the first flow of each cause is replayed once more, hop by hop. */
-  finish(): RecordingComparison {
+  async finish(): Promise<RecordingComparison> {
+    await using traced = new TracedStacks(this.#stacks, this.#options);
+    const comparisons: StackComparison[] = [];
+    for (const [index, stack] of this.#names.entries()) {
+      if (index === 0) continue;
+      const causes = [...this.#causes[index]!.values()].sort(byCount);
+      for (const [place, cause] of causes.entries()) {
+        if (place === EXPLAINED_CAUSES) break;
+        causes[place] = await traced.explained(cause, index);
+      }
+      comparisons.push({ stack, changed: this.#changed[index]!, causes });
+    }
     return {
       flows: this.#flows,
-      baseline: this.#stacks[0]!.name,
-      comparisons: this.#stacks.slice(1).map(({ name }, index) => {
-        const causes = [...this.#causes[index + 1]!.values()].sort(byCount);
-        return {
-          stack: name,
-          changed: this.#changed[index + 1]!,
-          causes: causes.map((cause, place) =>
-            place < EXPLAINED_CAUSES ? this.#explained(cause, index + 1) : cause
-          ),
-        };
-      }),
+      baseline: this.#names[0]!,
+      comparisons,
       disagreements: [...this.#disagreements.values()].sort(byCount),
       unknowns: [...this.#unknowns.values()].sort(byCount),
     };
   }
 
-  #apply(event: NewEvent): FlowResult[] {
-    const placed = {
-      ...event,
-      position: this.#position++,
-      timeNs: this.#nowNs,
-    } as Event;
-    return this.#replays.map((replay) => replay.apply(placed))
-      .filter((result) => result !== undefined);
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replay of this.replays) await replay[Symbol.asyncDispose]();
+  }
+
+  async #apply(events: readonly NewEvent[]): Promise<void> {
+    await this.#replayed(events.map((event) => this.#placed(event)));
+  }
+
+  #placed(event: NewEvent): Event {
+    const position = this.#position++;
+    return { ...event, position, timeNs: this.#nowNs } as Event;
+  }
+
+  /** What every stack makes of the flows among the events. */
+  async #replayed(
+    events: readonly Event[],
+  ): Promise<readonly (readonly FlowResult[])[]> {
+    const results = await Promise.all(
+      this.replays.map((replay) => replay.apply(events)),
+    );
+    const { onEvent } = this.#options;
+    if (onEvent === undefined) return results;
+    for (const [stack, mine] of results.entries()) {
+      let next = 0;
+      for (const event of events) {
+        const result = mine[next]?.position === event.position
+          ? mine[next++]
+          : undefined;
+        onEvent(stack, event, result);
+      }
+    }
+    return results;
   }
 
   #isUnknown({ outcome }: FlowResult, stack: string): boolean {
@@ -183,21 +251,55 @@ export class RecordingComparer {
       first,
     });
   }
+}
+
+/** The stacks once more, with every hop; started when the first flow is to be explained. */
+class TracedStacks {
+  readonly #stacks: readonly OpenStack[];
+  readonly #options: RecordingComparing;
+  readonly #replays = new Map<number, StackReplay>();
+  #position: number;
+
+  constructor(stacks: readonly OpenStack[], options: RecordingComparing) {
+    this.#stacks = stacks;
+    this.#options = options;
+    this.#position = options.events.length;
+  }
 
   /** The cause with a witness that was traced. State that earlier flows left behind is not there. */
-  #explained(cause: Cause, index: number): Cause {
+  async explained(cause: Cause, index: number): Promise<Cause> {
     const { flow } = cause.witness;
-    const [left, right] = [0, index].map((one) => {
-      const stack = this.#stacks[one]!;
-      const replay = new Replay(stack, { seed: this.#seed, trace: "full" });
-      const events = [...this.#events, newEvent("flow.opened", { flow })];
-      const results = events.map((event, position) =>
-        replay.apply({ ...event, position, timeNs: 0 } as Event)
-      );
-      return { stack: stack.name, result: results.at(-1)! };
-    });
-    const witness = compareResults(left!, right!);
+    const position = this.#position++;
+    const sides = [];
+    for (const one of [0, index]) {
+      const replay = await this.#replay(one);
+      const opened = newEvent("flow.opened", { flow });
+      const event = { ...opened, position, timeNs: 0 } as Event;
+      const [result] = await replay.apply([event]);
+      sides.push({ stack: this.#stacks[one]!.choice.name, result: result! });
+    }
+    const witness = compareResults(sides[0]!, sides[1]!);
     return witness === null ? cause : { ...cause, witness };
+  }
+
+  async #replay(index: number): Promise<StackReplay> {
+    const before = this.#replays.get(index);
+    if (before !== undefined) return before;
+    const { seed, events } = this.#options;
+    const replay = await this.#stacks[index]!.start({ seed, trace: "full" });
+    this.#replays.set(index, replay);
+    await replay.apply(
+      events.map((event, position) =>
+        ({ ...event, position, timeNs: 0 }) as Event
+      ),
+    );
+    return replay;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replay of this.#replays.values()) {
+      await replay[Symbol.asyncDispose]();
+    }
   }
 }
 

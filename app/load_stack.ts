@@ -12,6 +12,12 @@ import {
 
 type PluginName = keyof typeof PLUGINS;
 
+/** A plugin of ours that a stack uses, by a preset or by itself; options not yet checked. */
+export interface ExpandedUse {
+  readonly use: StackUse;
+  readonly plugin: PresetPlugin;
+}
+
 /** How to load a stack. */
 export interface StackLoading {
   /** A line of the file that the stack is written in, for excerpts. */
@@ -52,18 +58,27 @@ export async function loadStack(
   return { name: choice.name, plugins, nodes };
 }
 
-/** The stack that a preset or a plugin makes by itself. */
+/** The stack that a preset or a plugin makes by itself, or several do, joined by `+`. */
 export function stackNamed(name: string): StackChoice {
-  const at = { file: "--stack", line: 1, column: 1 };
-  const use = { use: name, options: {}, source: at };
-  return { name, at, uses: [use], nodes: [] };
+  const at = { file: COMMAND_LINE, line: 1, column: 1 };
+  const uses = name.split("+")
+    .map((use) => ({ use, options: {}, source: at }));
+  return { name, at, uses, nodes: [] };
+}
+
+/** The file of positions on the command line. */
+export const COMMAND_LINE = "--stack";
+
+/** Whether a stack uses a plugin by the path of its module. */
+export function isPluginPath(use: string): boolean {
+  return /^\.{0,2}\/|\.[cm]?[jt]sx?$/.test(use);
 }
 
 /** The plugins of a stack; one that is used by itself is not brought along by a preset too. */
-function expandAll(
+export function expandAll(
   uses: readonly StackUse[],
   problems: Problem[],
-): { readonly use: StackUse; readonly plugin: PresetPlugin }[] {
+): ExpandedUse[] {
   const expanded = uses.map((use) => ({ use, found: expand(use, problems) }));
   const own = new Map<string, StackUse>();
   for (const { use, found } of expanded) {
@@ -103,8 +118,11 @@ function expand(use: StackUse, problems: Problem[]): Expansion | undefined {
     ...new Set([...Object.keys(PRESETS), ...Object.keys(PLUGINS)]),
   ];
   const near = nearest(use.use, known);
+  const reason = isPluginPath(use.use)
+    ? "plugins are not loaded by path here"
+    : "there is no such preset or plugin";
   problems.push({
-    message: `Cannot use ${use.use}: there is no such preset or plugin`,
+    message: `Cannot use ${use.use}: ${reason}`,
     at: partPosition(use, ["use"]),
     expected: `one of ${known.join(", ")}`,
     ...(near === undefined ? {} : { didYouMean: near }),

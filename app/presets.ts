@@ -1,4 +1,5 @@
 import type { Problem } from "../core/errors.ts";
+import type { PluginUse } from "../core/replay/plugin.ts";
 
 /** A plugin of a stack, with the options that a preset gives it. */
 export interface PresetPlugin {
@@ -35,6 +36,18 @@ export const PLUGINS = {
   "wireguard": () => import("../plugins/wireguard/mod.ts"),
   "gateway": () => import("../plugins/gateway/mod.ts"),
 } as const;
+
+/** Options of a plugin in use that are taken and have no effect, a sentence each. */
+export async function describeUse(
+  { plugin: { manifest }, options }: PluginUse,
+): Promise<readonly string[]> {
+  const load = Object.entries(PLUGINS)
+    .find(([name]) => name === manifest.name)?.[1];
+  const module = await load?.();
+  return module !== undefined && "describeOptions" in module
+    ? module.describeOptions(options as never)
+    : [];
+}
 
 /** Presets by name. */
 export const PRESETS: Readonly<Record<string, Preset>> = {

@@ -79,6 +79,19 @@ export function listed(
     .filter((item) => item !== "");
 }
 
+/** The stacks that `--stack` names, each once; undefined without it. */
+export function stackNames(
+  values: readonly string[] | undefined,
+  command: string,
+): readonly string[] | undefined {
+  const names = listed(values);
+  if (names === undefined) return undefined;
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw misuse(command, `--stack has ${twice} twice`);
+  if (names.length === 0) throw misuse(command, "--stack names no stack");
+  return names;
+}
+
 function usageError(
   error: unknown,
   { command, options }: ArgumentReading<Options>,

@@ -1,4 +1,5 @@
 import { InputError } from "../../core/errors.ts";
+import { withPermissions } from "../permissions.ts";
 
 /** What every command exits with. */
 export const EXIT = {
@@ -8,6 +9,16 @@ export const EXIT = {
   badInput: 2,
   internal: 3,
 } as const;
+
+/** What a command has to say. */
+export interface CommandResult {
+  readonly output: string;
+  readonly exit: number;
+  /** Lines beside the output, for stderr. */
+  readonly notes?: readonly string[];
+  /** Files and directories that were read, to wait for their changes. */
+  readonly files?: readonly string[];
+}
 
 /** A command line that cannot be understood; printed with the usage below it. */
 export class UsageError extends Error {
@@ -40,15 +51,58 @@ async function exitCode(
   } catch (error) {
     // `log show FILE | head` has seen enough.
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
-    if (error instanceof InputError || isUsage(error)) {
-      printError(`${paint("error")}: ${printable(error.message)}`);
-      return EXIT.badInput;
-    }
-    const stack = error instanceof Error ? error.stack : undefined;
-    const text = printable(stack ?? String(error));
-    printError(`${paint("internal error")}: ${text}`);
-    return EXIT.internal;
+    return printFailure(error);
   }
+}
+
+/** Prints what a command has to say; gives what to exit with. */
+export function printResult({ output, notes = [], exit }: CommandResult) {
+  print(output);
+  for (const note of notes) printError(printable(note));
+  return exit;
+}
+
+/** Prints what was thrown to stderr; gives what to exit with. */
+export function printFailure(error: unknown): number {
+  if (error instanceof Deno.errors.NotCapable) {
+    printError(`${paint("error")}: ${printable(permissionText(error))}`);
+    return EXIT.badInput;
+  }
+  if (error instanceof InputError || isUsage(error)) {
+    printError(`${paint("error")}: ${printable(error.message)}`);
+    return EXIT.badInput;
+  }
+  if (SYSTEM_ERRORS.some((known) => error instanceof known)) {
+    const { message } = error as Error;
+    printError(`${paint("error")}: Cannot go on: ${printable(message)}`);
+    return EXIT.badInput;
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  const text = printable(stack ?? String(error));
+  printError(`${paint("internal error")}: ${text}`);
+  return EXIT.internal;
+}
+
+/** What the file system says no to, of files that nothing more is said of. */
+const SYSTEM_ERRORS = [
+  Deno.errors.NotFound,
+  Deno.errors.PermissionDenied,
+  Deno.errors.IsADirectory,
+  Deno.errors.NotADirectory,
+  Deno.errors.FilesystemLoop,
+] as const;
+
+/** Tasks have the permissions they need every day; for others there is a command line. */
+function permissionText({ message }: Error): string {
+  const [, kind = "", what = ""] =
+    /^Requires (\w+) access to (.+?),? run again/.exec(message) ?? [];
+  if (kind === "") return message;
+  const path = /^"(.*)"$/.exec(what)?.[1];
+  const flag = kind === "write" && path !== undefined
+    ? `--allow-write=${path}`
+    : `--allow-${kind}`;
+  return `Cannot go on: Deno was not allowed ${kind} access to ${what}\n` +
+    `  expected: the permission, as in\n    ${withPermissions([flag])}`;
 }
 
 /** Writes text and a newline to stdout. */

@@ -48,3 +48,34 @@ async function run(main: string) {
   }).output();
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
+
+Deno.test("runMain() says which permission is missing, and how to give it", async () => {
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-check",
+        "--allow-env=LOG_TOKENS,LOG_STREAM",
+        ...args,
+      ],
+      env: { NO_COLOR: "1" },
+    }).output();
+    return [code, new TextDecoder().decode(stderr)] as const;
+  };
+  const script = new URL("./scenario.ts", import.meta.url).pathname;
+  const [code, text] = await run(script, "some/path");
+  assertEquals(code, 2);
+  assertStringIncludes(
+    text,
+    "error: Cannot go on: Deno was not allowed read access to",
+  );
+  assertStringIncludes(
+    text,
+    "deno run --allow-read --allow-env=LOG_TOKENS,LOG_STREAM app/cli/scenario.ts some/path",
+  );
+  const [written, hint] = await run("--allow-read", script, "--record", "out");
+  assertEquals(written, 2);
+  assertStringIncludes(hint, "--allow-write=out app/cli/scenario.ts");
+});

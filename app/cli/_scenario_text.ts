@@ -10,6 +10,7 @@ import type {
 } from "../../core/scenario/judge_scenario.ts";
 import type { ScenarioRun } from "../run.ts";
 import { formatPosition } from "../../core/source.ts";
+import { type KindCounts, kindsText } from "../unread_kinds.ts";
 import { counted } from "./_terminal.ts";
 import { type Totals, totalsOf } from "./_totals.ts";
 
@@ -39,14 +40,26 @@ export function scenarioText(
     ...(detail === "summary" ? [] : divergenceLines(run, detail)),
     ...(detail === "detailed" ? flowLines(run, palette) : []),
   ]);
-  const totals = totalsOf(runs.map(({ report }) => report));
-  lines.push("", totalsLine(totals));
+  const reports = runs.map(({ report }) => report);
+  lines.push("", totalsLine(totalsOf(reports)));
+  const unread = kindsText(unreadOf(reports));
+  if (unread !== "") lines.push(`not read by any stack: ${unread}`);
   const [first] = failed;
   if (first !== undefined && detail !== "detailed") {
     const command = `deno task scenario ${first.report.file} --detailed`;
     lines.push(palette.dim(`To see why: ${command}`));
   }
   return lines.join("\n");
+}
+
+function unreadOf(reports: readonly ScenarioReport[]): KindCounts {
+  const counts = new Map<string, number>();
+  for (const { unread } of reports) {
+    for (const [kind, count] of Object.entries(unread)) {
+      counts.set(kind, (counts.get(kind) ?? 0) + count);
+    }
+  }
+  return Object.fromEntries(counts);
 }
 
 function headLine(report: ScenarioReport, palette: Palette): string {
@@ -101,13 +114,15 @@ const KINDS: Readonly<Record<Failure["kind"], string>> = {
   "parity": "no parity in ",
   "unknown": "too many flows ",
   "cost": "too dear in ",
+  "determinism": "not deterministic: ",
 };
 
 /** One line a divergence; unless asked for all, the first of each id that the scenario is about. */
 function divergenceLines(run: ScenarioRun, detail: Detail): string[] {
   const { divergences, id } = run.report;
   if (detail !== "normal") {
-    return divergences.map((one) => `     ${divergenceLine(one, run)}`);
+    return divergences
+      .map((one) => `     ${divergenceParts(one, run).join("  ")}`);
   }
   const groups = new Map<string, JudgedDivergence[]>();
   for (const one of divergences) {
@@ -117,17 +132,34 @@ function divergenceLines(run: ScenarioRun, detail: Detail): string[] {
       : JSON.stringify([one.step, one.divergence.right.stack]);
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
-  return [...groups.values()].map(([first, ...rest]) => {
-    const more = rest.length === 0 ? "" : `  +${rest.length} more`;
-    return `     ${divergenceLine(first!, run)}${more}`;
+  return [...groups.values()].flatMap(([first, ...rest]) => {
+    const more = rest.length === 0 ? [] : [`+${rest.length} more`];
+    return folded([...divergenceParts(first!, run), ...more]);
   });
 }
 
-/** `D05 DIFF pod/default/client -> tcp://1.2.3.4:80  kube-proxy=DROPPED(…)  cilium=FORWARDED(…)  hop 3/7`. */
-export function divergenceLine(
+/** Parts of a line, in as many lines as it takes them to fit a terminal. */
+function folded(parts: readonly string[]): string[] {
+  const lines: string[] = [];
+  let line = "    ";
+  for (const part of parts) {
+    const joined = `${line}${line.trim() === "" ? " " : "  "}${part}`;
+    if (joined.length <= WIDTH || line.trim() === "") line = joined;
+    else {
+      lines.push(line);
+      line = `              ${part}`;
+    }
+  }
+  return [...lines, line];
+}
+
+const WIDTH = 118;
+
+/** `D05 DIFF pod/default/client -> tcp://1.2.3.4:80`, `kube-proxy=DROPPED(…)`, `cilium=FORWARDED(…)`, `hop 3/7`. */
+function divergenceParts(
   { id, expected, divergence }: JudgedDivergence,
   run: ScenarioRun,
-): string {
+): string[] {
   const { left, right, firstHop, fields, flow } = divergence;
   const cells = [left, right].map(({ stack, outcome }) =>
     `${stack}=${outcomeCell(outcome)}`
@@ -144,7 +176,7 @@ export function divergenceLine(
     ...cells,
     ...(verdict ? [] : others),
     ...hop,
-  ].join("  ");
+  ];
 }
 
 /** A flow in as few words as tell it from others. */

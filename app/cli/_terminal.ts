@@ -37,3 +37,15 @@ export class Progress {
     if (this.#shown) Deno.stderr.writeSync(new TextEncoder().encode(text));
   }
 }
+
+/** Says how much was done, and how fast. */
+export class Throughput {
+  readonly #startMs = performance.now();
+
+  /** `12000 flows, 41000/s`. */
+  text(count: number, noun: string): string {
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    const rate = seconds < 0.1 ? "" : `, ${Math.round(count / seconds)}/s`;
+    return `${counted(count, noun)}${rate}`;
+  }
+}

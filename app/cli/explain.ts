@@ -12,12 +12,18 @@ import type { JudgedDivergence } from "../../core/scenario/judge_scenario.ts";
 import type { Scenario } from "../../core/scenario/scenario.ts";
 import { findScenarios, readScenario } from "../read_scenario.ts";
 import { runScenario, type ScenarioRun } from "../run.ts";
-import { listed, misuse, readArguments } from "./_arguments.ts";
-import { EXIT, print, runMain } from "./_exit.ts";
-import type { CommandResult } from "./scenario.ts";
+import { misuse, readArguments, stackNames } from "./_arguments.ts";
+import { type CommandResult, EXIT, printResult, runMain } from "./_exit.ts";
 import { safeText, stdoutPalette } from "./_terminal.ts";
 
 const COMMAND = "explain";
+
+/** What the command line may hold, for completion too. */
+export const EXPLAIN_OPTIONS = {
+  stack: { type: "string", multiple: true },
+  detailed: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
 
 const USAGE =
   `Explains a known divergence: what is set up, the journeys up to the
@@ -44,11 +50,7 @@ export async function explain(
 ): Promise<CommandResult> {
   const { values, positionals } = readArguments(args, {
     command: COMMAND,
-    options: {
-      stack: { type: "string", multiple: true },
-      detailed: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
+    options: EXPLAIN_OPTIONS,
   });
   if (values.help) return { output: USAGE, exit: EXIT.ok };
   const [id, ...paths] = positionals;
@@ -58,8 +60,9 @@ export async function explain(
   const scenarios = find(id, paths.length === 0 ? ["scenarios"] : paths);
   const texts: string[] = [];
   let shown = true;
+  const stacks = stackNames(values.stack, COMMAND);
   for (const scenario of scenarios) {
-    const run = await runScenario(scenario, { stacks: listed(values.stack) });
+    const run = await runScenario(scenario, { stacks });
     const { detailed } = values;
     texts.push(explanation(run, { palette, detailed }).join("\n"));
     shown &&= run.report.status !== "failed";
@@ -252,9 +255,7 @@ function wrap(text: string): string[] {
 }
 
 if (import.meta.main) {
-  await runMain(async (args) => {
-    const { output, exit } = await explain(args, { palette: stdoutPalette() });
-    print(output);
-    return exit;
-  });
+  await runMain(async (args) =>
+    printResult(await explain(args, { palette: stdoutPalette() }))
+  );
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../core/errors.ts";
 import { canonicalJson, type LogEvent } from "../../core/log/mod.ts";
+import { replayLog } from "../replay_log.ts";
 import { readFileLog } from "../store/file_log.ts";
 import {
   EXIT,
@@ -14,6 +15,9 @@ import {
 const USAGE = `Usage:
   deno task log verify FILE       check every block, hash and event of a log
   deno task log show FILE         print events, one a line
+  deno task log replay FILE       replay the tape of a run once more, through
+                                  the stack that the log names, and say
+                                  whether the outcomes are the same
 
 Options of show:
   --from N     start at position N (0)
@@ -21,7 +25,14 @@ Options of show:
   --type T     only events of type T, such as flow.closed
   --json       canonical JSON, one event a line
 
-Exits with 0 when all is well, 2 when the log cannot be read.`;
+Exits with 0 when all is well, 1 when a replay gives other outcomes, 2 when the
+log cannot be read.
+
+Examples:
+  deno task log verify .runs/shop.cilium.0123456789ab.dplog
+  deno task log show FILE --type flow.closed --limit 10
+  deno task log show FILE --from 1200 --json | jq .data
+  deno task log replay FILE`;
 
 /** Lines of text that \`show\` prints unless told otherwise. */
 const SHOWN_EVENTS = 100;
@@ -36,8 +47,8 @@ interface ShowOptions {
   readonly json: boolean;
 }
 
-/** The command `log`: verifies a log, or shows its events. */
-export function log(args: readonly string[]): number {
+/** The command `log`: verifies a log, shows its events, or replays its tape. */
+export async function log(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -71,6 +82,8 @@ export function log(args: readonly string[]): number {
         type,
         json,
       });
+    case "replay":
+      return await replayAgain(path);
     default:
       throw new UsageError(
         `Cannot run log ${command}: no such command\n${USAGE}`,
@@ -143,6 +156,20 @@ function eventLine({ position, timeNs, type, data }: LogEvent): string {
   return line.length > LINE_LENGTH
     ? `${line.slice(0, LINE_LENGTH - 1)}…`
     : line;
+}
+
+async function replayAgain(path: string): Promise<number> {
+  const replayed = await replayLog(path);
+  const { stack, seed, flows, before, now, otherPlugins } = replayed;
+  const same = before === now;
+  print(`${path}: ${flows} flows through ${printable(stack)}, seed ${seed}`);
+  print(`  before  ${before}`);
+  print(`  now     ${now}`);
+  print(same ? "  the same outcomes" : "  other outcomes");
+  if (otherPlugins) {
+    print("  its plugins were others, or of other versions: see log verify");
+  }
+  return same ? EXIT.ok : EXIT.differs;
 }
 
 function countOf(name: string, text: string | undefined): number | undefined {

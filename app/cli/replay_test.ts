@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { InputError } from "../../core/errors.ts";
+import { replayLog } from "../replay_log.ts";
 import { UsageError } from "./_exit.ts";
 import { replay } from "./replay.ts";
 
@@ -174,4 +175,89 @@ Deno.test("replay() asks for what it needs", async () => {
   });
   const { output } = await replay(["--help"]);
   assert(output.includes("Examples:"));
+});
+
+Deno.test("replay() writes every format", async () => {
+  await withRecording([line(1, "FORWARDED")], async (args) => {
+    const starts = {
+      ndjson: '{"baseline":"kube-proxy","stack":"cilium"',
+      junit: "<?xml",
+      sarif: "{",
+      github: "::",
+      md: "#",
+      html: "<!doctype html>",
+    };
+    for (const [format, start] of Object.entries(starts)) {
+      const { output, exit } = await replay([...args, "-o", format]);
+      assertEquals(exit, 1);
+      assertEquals(output.slice(0, start.length).toLowerCase(), start, format);
+    }
+    const same = await replay([
+      ...args,
+      "--stack",
+      "cilium,ebpf",
+      "-o",
+      "junit",
+    ]);
+    assertStringIncludes(same.output, 'failures="0"');
+  });
+});
+
+Deno.test("replay() keeps a log for each stack, whose tape gives the same again", async () => {
+  const lines = [line(1, "FORWARDED"), line(2, "FORWARDED", 81)];
+  await withRecording(lines, async (args, directory) => {
+    const runs = `${directory}/runs`;
+    const { exit } = await replay([...args, "--record", runs]);
+    assertEquals(exit, 1);
+    assertEquals((await replay([...args, "--record", runs])).exit, 1);
+    const logs = [...Deno.readDirSync(runs)].map(({ name }) => name)
+      .filter((name) => name.endsWith(".dplog"));
+    assertEquals(logs.length, 2);
+    for (const name of logs) {
+      const { before, now, flows } = await replayLog(`${runs}/${name}`);
+      assertEquals([now, flows], [before, 2]);
+    }
+    const stdout = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--allow-read",
+        "--allow-env=LOG_TOKENS,LOG_STREAM",
+        new URL("./log.ts", import.meta.url).pathname,
+        "replay",
+        `${runs}/${logs[0]}`,
+      ],
+    }).output();
+    assertEquals(stdout.code, 0);
+    const text = new TextDecoder().decode(stdout.stdout);
+    assertStringIncludes(text, "2 flows through ");
+    assertStringIncludes(text, "the same outcomes");
+  });
+});
+
+Deno.test("replay() does not take a recording without flows for one without changes", async () => {
+  const messageOf = async (args: string[]) =>
+    (await assertRejects(() => replay(args), InputError)).message;
+  await withRecording([], async (args, directory) => {
+    assertStringIncludes(await messageOf(args), "it holds no flow");
+    const message = await messageOf([
+      ...args,
+      "--flows",
+      directory,
+      "--flows",
+      "gone.pcap",
+    ]);
+    assertStringIncludes(message, "it is a directory");
+    assertStringIncludes(message, "Cannot read gone.pcap: it does not exist");
+  });
+  await withRecording([line(1, "FORWARDED")], async (args) => {
+    const message = await messageOf([...args, "--where", "dst.port == 1"]);
+    assertStringIncludes(message, "--where and --limit leave no flow");
+    for (const stack of ["cilium,cilium", ","]) {
+      await assertRejects(
+        () => replay([...args, "--stack", stack]),
+        UsageError,
+      );
+    }
+  });
 });

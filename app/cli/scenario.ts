@@ -1,25 +1,31 @@
 import { InputError, nearest, type Problem } from "../../core/errors.ts";
-import { type JUnitCase, junitXml } from "../../core/report/junit.ts";
-import type {
-  Failure,
-  ScenarioReport,
-} from "../../core/scenario/judge_scenario.ts";
+import type { ScenarioReport } from "../../core/scenario/judge_scenario.ts";
 import { type Palette, PLAIN } from "../../core/report/palette.ts";
 import { matchesGlob } from "../../core/scenario/glob.ts";
 import type { Scenario } from "../../core/scenario/scenario.ts";
 import { findScenarios, readScenario } from "../read_scenario.ts";
+import { RunRecorder } from "../record_runs.ts";
+import { reportModel } from "../report_model.ts";
 import { type RunOptions, runScenario, type ScenarioRun } from "../run.ts";
+import { pluginFolders, scenarioFiles } from "../scenario_files.ts";
 import {
   choice,
   listed,
   misuse,
   readArguments,
+  stackNames,
   wholeNumber,
 } from "./_arguments.ts";
-import { EXIT, print, runMain } from "./_exit.ts";
+import { type CommandResult, EXIT, runMain } from "./_exit.ts";
+import { isReportFormat, REPORT_FORMATS, reportIn } from "./_formats.ts";
+import { scenarioData } from "./_scenario_formats.ts";
 import { type Detail, scenarioText } from "./_scenario_text.ts";
 import { Progress, safeText, stdoutPalette } from "./_terminal.ts";
 import { totalsOf } from "./_totals.ts";
+import { updateRuns } from "./_update.ts";
+import { runCommand } from "./_watch.ts";
+
+export type { CommandResult };
 
 const COMMAND = "scenario";
 
@@ -31,16 +37,22 @@ Usage: deno task scenario [PATH...] [options]
   PATH               scenario files, or directories with scenario.yaml and
                      *.scenario.yaml files; scenarios/ when left out
   --stack A,B        stacks in place of the scenarios' own: theirs by name,
-                     presets (kube-proxy, cilium, istio, ...) or plugins; the
-                     first is the baseline
+                     presets (kube-proxy, cilium, istio, ...), plugins, the
+                     path of a plugin of your own, or several joined by +;
+                     the first is the baseline
   --seed N           seed in place of the scenarios' own
   --only ID          only scenarios with this id or name; * stands for anything
-  -o FORMAT          text, wide, json, ndjson, junit (--json is -o json)
+  -o FORMAT          text, wide, json, ndjson, junit, sarif, github, md, html
+                     (--json is -o json)
   --summary          one line a scenario
   --detailed         every journey with its rules
   --fail-on WHAT     unexpected: what scenarios do not expect (the default);
                      any: any difference; unknown: also flows of which a
                      stack does not know what becomes of them
+  --record DIR       keep every run in DIR: a log each, and a catalog; a run
+                     that gives something else than it did before fails
+  --update           write what came out over expectations that failed
+  --watch            run again whenever a file that was read changes
 
 Exits with 0 when nothing is unexpected, 1 when something is, 2 on bad input,
 3 on an error of our own, 4 with --fail-on unknown when only unknowns are left.
@@ -49,9 +61,18 @@ Examples:
   deno task scenario
   deno task scenario scenarios/D05-lb-source-ranges-in-cluster --detailed
   deno task scenario --only 'D0*' --stack kube-proxy,cilium --summary
-  deno task scenario -o junit > report.xml`;
+  deno task scenario network/ --stack kube-proxy,kube-proxy+./quarantine/mod.ts
+  deno task scenario --record .runs
+  deno task scenario -o html > report.html`;
 
-const FORMATS = ["text", "wide", "json", "ndjson", "junit"] as const;
+const FORMATS = [
+  "text",
+  "wide",
+  "json",
+  "ndjson",
+  "junit",
+  ...REPORT_FORMATS,
+] as const;
 const FAIL_ON = ["unexpected", "any", "unknown"] as const;
 const LIBRARY = "scenarios";
 const MAX_SEED = 0xffff_ffff;
@@ -59,11 +80,21 @@ const MAX_SEED = 0xffff_ffff;
 /** Only unknowns are left, and they count. */
 const ONLY_UNKNOWNS = 4;
 
-/** What a command has to say. */
-export interface CommandResult {
-  readonly output: string;
-  readonly exit: number;
-}
+/** What the command line may hold, for completion too. */
+export const SCENARIO_OPTIONS = {
+  stack: { type: "string", multiple: true },
+  seed: { type: "string" },
+  only: { type: "string", multiple: true },
+  output: { type: "string", short: "o", default: "text" },
+  json: { type: "boolean", default: false },
+  summary: { type: "boolean", default: false },
+  detailed: { type: "boolean", default: false },
+  "fail-on": { type: "string", default: "unexpected" },
+  record: { type: "string" },
+  update: { type: "boolean", default: false },
+  watch: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
 
 /** The command `scenario`. */
 export async function scenario(
@@ -72,17 +103,7 @@ export async function scenario(
 ): Promise<CommandResult> {
   const { values, positionals } = readArguments(args, {
     command: COMMAND,
-    options: {
-      stack: { type: "string", multiple: true },
-      seed: { type: "string" },
-      only: { type: "string", multiple: true },
-      output: { type: "string", short: "o", default: "text" },
-      json: { type: "boolean", default: false },
-      summary: { type: "boolean", default: false },
-      detailed: { type: "boolean", default: false },
-      "fail-on": { type: "string", default: "unexpected" },
-      help: { type: "boolean", short: "h", default: false },
-    },
+    options: SCENARIO_OPTIONS,
   });
   if (values.help) return { output: USAGE, exit: EXIT.ok };
   const format = values.json ? "json" : choice(values.output, {
@@ -100,21 +121,68 @@ export async function scenario(
     max: MAX_SEED,
     command: COMMAND,
   });
-  const detail: Detail = values.summary
-    ? "summary"
-    : values.detailed
-    ? "detailed"
-    : format === "wide"
-    ? "wide"
-    : "normal";
+  const stacks = stackNames(values.stack, COMMAND);
+  if (values.update && values.watch) {
+    throw misuse(COMMAND, "--update changes the files that --watch waits for");
+  }
   const paths = positionals.length === 0 ? [LIBRARY] : positionals;
   const scenarios = chosen(readAll(paths), listed(values.only));
-  const runs = await runAll(scenarios, { stacks: listed(values.stack), seed });
+  using recorder = values.record === undefined
+    ? undefined
+    : await RunRecorder.open(values.record);
+  const options = { stacks, seed, recorder };
+  const runs = await runAll(scenarios, options);
+  const { changes, runs: last } = values.update
+    ? await updateRuns(runs, (one) => runScenario(one, options))
+    : { changes: [], runs };
+  const reports = last.map(({ report }) => report);
+  return {
+    ...printed(last, { format, palette, changes, detail: detailOf(values) }),
+    exit: exitOf(reports, failOn),
+    files: [
+      ...paths,
+      ...last.flatMap((run) => scenarioFiles(run.scenario)),
+      ...pluginFolders(stacks ?? []),
+    ],
+  };
+}
+
+function detailOf(
+  { summary, detailed, output }: {
+    readonly summary: boolean;
+    readonly detailed: boolean;
+    readonly output: string;
+  },
+): Detail {
+  if (summary) return "summary";
+  if (detailed) return "detailed";
+  return output === "wide" ? "wide" : "normal";
+}
+
+/** The output, and what goes beside it to stderr. */
+function printed(
+  runs: readonly ScenarioRun[],
+  { format, palette, changes, detail }: {
+    readonly format: typeof FORMATS[number];
+    readonly palette: Palette;
+    /** What --update did. */
+    readonly changes: readonly string[];
+    readonly detail: Detail;
+  },
+): { output: string; notes: readonly string[] } {
+  if (isReportFormat(format)) {
+    return { output: reportIn(format, reportModel(runs)), notes: changes };
+  }
   const reports = runs.map(({ report }) => report);
-  const output = format === "text" || format === "wide"
-    ? safeText(scenarioText(runs, { detail, palette }))
-    : formatReports(reports, format);
-  return { output, exit: exitOf(reports, failOn) };
+  if (format !== "text" && format !== "wide") {
+    return { output: scenarioData(reports, format), notes: changes };
+  }
+  const text = safeText(scenarioText(runs, { detail, palette }));
+  const warnings = new Set(reports.flatMap(({ warnings }) => warnings));
+  return {
+    output: [...changes, text].join("\n"),
+    notes: [...warnings].map((warning) => `note: ${warning}`),
+  };
 }
 
 /** Reads every file; what is wrong with any of them comes in one go. */
@@ -131,7 +199,11 @@ function readAll(paths: readonly string[]): Scenario[] {
   }
   if (problems.length > 0) throw new InputError(problems);
   if (scenarios.length > 0) return scenarios;
-  throw misuse(COMMAND, `there is no scenario in ${paths.join(", ")}`);
+  throw misuse(
+    COMMAND,
+    `there is no scenario in ${paths.join(", ")}\n` +
+      "A directory is searched for scenario.yaml and *.scenario.yaml.",
+  );
 }
 
 /** The scenarios that were asked for by id or name. */
@@ -179,65 +251,6 @@ async function runAll(
   return runs;
 }
 
-function formatReports(
-  reports: readonly ScenarioReport[],
-  format: "json" | "ndjson" | "junit",
-): string {
-  switch (format) {
-    case "json": {
-      const summary = totalsOf(reports);
-      return JSON.stringify({ summary, scenarios: reports }, null, 2);
-    }
-    case "ndjson":
-      return reports.map((report) => JSON.stringify(report)).join("\n");
-    case "junit":
-      return junitXml(reports.flatMap(junitCases)).trimEnd();
-  }
-}
-
-/** A case for each step that sends traffic. */
-function junitCases(report: ScenarioReport): JUnitCase[] {
-  const { name: suite, file, status, reason, failures } = report;
-  if (status === "not run") {
-    return [{
-      suite,
-      name: suite,
-      status: "skipped",
-      message: `${reason}`,
-      file,
-    }];
-  }
-  return report.steps.map(({ name, at }): JUnitCase => {
-    const mine = failures.filter(({ step }) => step === name);
-    const [first] = mine;
-    const place = { suite, name, file: at.file, line: at.line };
-    if (first === undefined) return { ...place, status: "passed" };
-    return {
-      ...place,
-      status: "failed",
-      message: failureMessage(first),
-      details: mine.map(failureMessage).join("\n"),
-    };
-  }).concat(elsewhere(report));
-}
-
-/** Failures that belong to no step: a divergence that shows nowhere. */
-function elsewhere({ name, failures }: ScenarioReport): JUnitCase[] {
-  return failures.filter(({ step }) => step === null).map((failure) => ({
-    suite: name,
-    name: failure.field,
-    status: "failed",
-    message: failureMessage(failure),
-    file: failure.at.file,
-    line: failure.at.line,
-  }));
-}
-
-function failureMessage({ stack, field, expected, actual }: Failure): string {
-  const where = stack === null ? "" : `${stack}: `;
-  return `${where}${field}: expected ${expected}, got ${actual}`;
-}
-
 function exitOf(
   reports: readonly ScenarioReport[],
   failOn: typeof FAIL_ON[number],
@@ -249,9 +262,7 @@ function exitOf(
 }
 
 if (import.meta.main) {
-  await runMain(async (args) => {
-    const { output, exit } = await scenario(args, { palette: stdoutPalette() });
-    print(output);
-    return exit;
-  });
+  await runMain((args) =>
+    runCommand(args, (args) => scenario(args, { palette: stdoutPalette() }))
+  );
 }

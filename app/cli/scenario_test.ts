@@ -8,61 +8,8 @@ import {
 import { InputError } from "../../core/errors.ts";
 import { ANSI } from "../../core/report/palette.ts";
 import { UsageError } from "./_exit.ts";
+import { differing, withFiles } from "./_fixtures.ts";
 import { scenario } from "./scenario.ts";
-
-const NODES = `apiVersion: v1
-kind: Node
-metadata: {name: n1}
-spec: {podCIDRs: [10.0.1.0/24]}
-status: {addresses: [{type: InternalIP, address: 172.18.0.2}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: a, namespace: default, labels: {app: a}}
-spec: {nodeName: n1, containers: [{name: c}]}
-status: {phase: Running, podIPs: [{ip: 10.0.1.5}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: b, namespace: default, labels: {app: b}}
-spec: {nodeName: n1, containers: [{name: c, ports: [{containerPort: 80}]}]}
-status: {phase: Running, podIPs: [{ip: 10.0.1.6}]}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: deny, namespace: default}
-spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Ingress]}
-`;
-
-/** A scenario whose stacks differ in its only step, and what it says of that. */
-function differing(rest: string): string {
-  return `apiVersion: plumbline/v1
-kind: Scenario
-metadata: {name: one, id: D99}
-fixtures: nodes.yaml
-stacks: {kube-proxy: {use: kube-proxy}, cilium: {use: cilium}}
-steps:
-  - {name: ask, send: {from: pod/default/a, to: "tcp://10.0.1.6:80"}}
-${rest}`;
-}
-
-/** Runs a test with a directory that has the files. */
-async function withFiles(
-  files: Readonly<Record<string, string>>,
-  run: (directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = Deno.makeTempDirSync();
-  try {
-    for (
-      const [name, text] of Object.entries({ "nodes.yaml": NODES, ...files })
-    ) {
-      Deno.writeTextFileSync(`${directory}/${name}`, text);
-    }
-    await run(directory);
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
-}
 
 const LISTED = "divergences: [{id: D99, class: specified}]";
 
@@ -72,7 +19,7 @@ Deno.test("scenario() exits with 0 when all differences are expected", async () 
     assertEquals(exit, 0);
     assertMatch(
       output,
-      /^ok {3}D99 one {2}1 flow x 2 stacks, 1 differ as expected\n {5}D99 DIFF pod\/default\/a -> tcp:\/\/10.0.1.6:80 {2}kube-proxy=FORWARDED\(10.0.1.6:80\) {2}cilium=DROPPED\(.*\) {2}hop \d+\/\d+\n/,
+      /^ok {3}D99 one {2}1 flow x 2 stacks, 1 differ as expected\n {5}D99 DIFF pod\/default\/a -> tcp:\/\/10.0.1.6:80 {2}kube-proxy=FORWARDED\(10.0.1.6:80\)\s+cilium=DROPPED\(.*\)\s+hop \d+\/\d+\n/,
     );
     assertStringIncludes(output, "1 scenario: 1 passed; 2 outcomes");
   });
@@ -333,4 +280,51 @@ Deno.test("scenario() explains itself and says what is nearest to a slip", async
     InputError,
     "no/such/path",
   );
+});
+
+Deno.test("scenario() counts what no stack reads, and says once what has no effect", async () => {
+  const unread = `apiVersion: plumbline/v1
+kind: Scenario
+metadata: {name: unread}
+fixtures: [nodes.yaml, more.yaml]
+stacks: {cilium: {use: cilium, values: {bgpControlPlane: {enabled: true}}}}
+steps:
+  - {send: {from: pod/default/b, to: "tcp://10.0.1.5:80"}}`;
+  const more = ["a", "b"].map((name) =>
+    `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: default}
+spec: {hosts: [b]}`
+  ).join("\n---\n");
+  const files = { "scenario.yaml": unread, "more.yaml": more };
+  await withFiles(files, async (directory) => {
+    const { output, notes } = await scenario([directory]);
+    assertStringIncludes(output, "not read by any stack: VirtualService 2");
+    assertEquals(notes, [
+      "note: cilium: values.bgpControlPlane is not modelled",
+    ]);
+    const json = await scenario([directory, "--json"]);
+    assertEquals(json.notes, []);
+    const [report] = JSON.parse(json.output).scenarios;
+    assertEquals(report.unread, { VirtualService: 2 });
+    assertEquals(report.warnings.length, 1);
+    const mesh = await scenario([directory, "--stack", "cilium+istio"]);
+    assertEquals(mesh.output.includes("not read"), false);
+  });
+});
+
+Deno.test("scenario() writes every format of a report", async () => {
+  await withFiles({ "scenario.yaml": differing("") }, async (directory) => {
+    const starts = {
+      sarif: "{",
+      github: "::",
+      md: "#",
+      html: "<!doctype html>",
+    };
+    for (const [format, start] of Object.entries(starts)) {
+      const { output, exit } = await scenario([directory, "-o", format]);
+      assertEquals(exit, 1);
+      assertEquals(output.slice(0, start.length).toLowerCase(), start, format);
+    }
+  });
 });

@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { InputError } from "../../core/errors.ts";
 
@@ -11,6 +12,7 @@ export interface PluginBundle {
 }
 
 const API = new URL("../../core/plugin_api.ts", import.meta.url).pathname;
+const CORE = new URL("../../core/", import.meta.url).pathname;
 
 /** Most a plugin may weigh. */
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -18,10 +20,16 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /**
  * Bundles the plugin at a path into one module. It may import its own files
  * and `plumbline`, nothing else: no package, no built-in of the runtime, no
- * URL. Dynamic import is compiled away.
+ * URL. Dynamic import is compiled away. Its own files are those below one of
+ * the roots, and below its own directory: what is bundled can come out again
+ * in what a plugin says of a packet.
  */
-export async function bundlePlugin(path: string): Promise<PluginBundle> {
+export async function bundlePlugin(
+  path: string,
+  { roots = [] }: { readonly roots?: readonly string[] } = {},
+): Promise<PluginBundle> {
   try {
+    const own = [dirname(resolve(path)), ...roots].map(realDirectory);
     const result = await esbuild.build({
       entryPoints: [path],
       bundle: true,
@@ -29,7 +37,7 @@ export async function bundlePlugin(path: string): Promise<PluginBundle> {
       format: "esm",
       platform: "neutral",
       target: "es2022",
-      plugins: [ownFilesOnly],
+      plugins: [ownFilesOnly(own)],
       supported: { "dynamic-import": false },
       legalComments: "none",
       logLevel: "silent",
@@ -59,19 +67,34 @@ export async function bundlePlugin(path: string): Promise<PluginBundle> {
 }
 
 /** Resolves `plumbline` and a plugin's own files; refuses everything else. */
-const ownFilesOnly: esbuild.Plugin = {
-  name: "own-files-only",
-  setup(build) {
-    build.onResolve({ filter: /^plumbline$/ }, () => ({ path: API }));
-    build.onResolve(
-      { filter: /^[^./]/ },
-      ({ path, kind }) =>
-        kind === "entry-point" ? undefined : {
-          errors: [{ text: `Could not resolve "${path}"` }],
-        },
-    );
-  },
-};
+function ownFilesOnly(roots: readonly string[]): esbuild.Plugin {
+  const allowed = [...roots, CORE];
+  return {
+    name: "own-files-only",
+    setup(build) {
+      build.onResolve({ filter: /^plumbline$/ }, () => ({ path: API }));
+      build.onResolve(
+        { filter: /^[^./]/ },
+        ({ path, kind }) =>
+          kind === "entry-point" ? undefined : {
+            errors: [{ text: `Could not resolve "${path}"` }],
+          },
+      );
+      build.onLoad({ filter: /.*/ }, ({ path }) => {
+        const real = Deno.realPathSync(path);
+        if (allowed.some((root) => real.startsWith(root))) return undefined;
+        return {
+          errors: [{ text: `${path} is none of the plugin's own files` }],
+        };
+      });
+    },
+  };
+}
+
+/** A directory as paths below it begin. */
+function realDirectory(path: string): string {
+  return Deno.realPathSync(path).replace(/\/*$/, "/");
+}
 
 function isBuildFailure(error: unknown): error is esbuild.BuildFailure {
   return error instanceof Error && "errors" in error &&

@@ -29,9 +29,9 @@ export function divergenceText(
   ];
   if (firstHop !== null) {
     lines.push(
-      `  journeys part after ${firstHop.common} equal hops: ${
-        hopText(firstHop.left)
-      } | ${hopText(firstHop.right)}`,
+      `  journeys part after ${firstHop.common} equal hops`,
+      `    ${left.stack.padEnd(width)}  ${hopText(firstHop.left)}`,
+      `    ${right.stack.padEnd(width)}  ${hopText(firstHop.right)}`,
     );
   }
   for (const side of [left, right]) {

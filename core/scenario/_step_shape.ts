@@ -141,19 +141,19 @@ const replayShape: Shape<Replayed> = refine(
   }),
 );
 
+const DUMPS = ["iptables-save", "ipset-save", "wg-dump"] as const;
+
 const loadShape: Shape<LoadedDump> = refine(
   mapping({
     "iptables-save": may(fileShape, "What iptables-save printed."),
     "ipset-save": may(fileShape, "What ipset save printed."),
+    "wg-dump": may(fileShape, "What wg show all dump printed."),
     node: may(text(), "The node it is from; every node when left out."),
-  }, { oneOf: ["iptables-save", "ipset-save"] }),
-  (read) => ({
-    format: read["iptables-save"] === undefined
-      ? "ipset-save"
-      : "iptables-save",
-    file: (read["iptables-save"] ?? read["ipset-save"])!,
-    node: read.node ?? null,
-  }),
+  }, { oneOf: DUMPS }),
+  (read) => {
+    const format = DUMPS.find((name) => read[name] !== undefined)!;
+    return { format, file: read[format]!, node: read.node ?? null };
+  },
 );
 
 /** Actions, of which a step has exactly one. */

@@ -21,7 +21,8 @@ export interface Failure {
     | "not shown"
     | "parity"
     | "unknown"
-    | "cost";
+    | "cost"
+    | "determinism";
   /** Where the scenario says otherwise. */
   readonly at: SourcePosition;
   readonly step: string | null;
@@ -76,6 +77,10 @@ export interface ScenarioReport {
   readonly failures: readonly Failure[];
   readonly divergences: readonly JudgedDivergence[];
   readonly unknowns: readonly UnknownFlow[];
+  /** Objects that nothing in any of the stacks reads, by kind. */
+  readonly unread: Readonly<Record<string, number>>;
+  /** What is to be said of the manifests and the options of the stacks. */
+  readonly warnings: readonly string[];
 }
 
 /** How to judge. */
@@ -123,6 +128,8 @@ export function judgeScenario(
     failures: grouped(failures),
     divergences,
     unknowns: steps.flatMap(unknownsOf),
+    unread: {},
+    warnings: [],
   };
 }
 
@@ -139,6 +146,8 @@ export function notRun(scenario: Scenario, reason: string): ScenarioReport {
     failures: [],
     divergences: [],
     unknowns: [],
+    unread: {},
+    warnings: [],
   };
 }
 

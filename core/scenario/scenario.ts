@@ -149,7 +149,7 @@ export interface Replayed {
 
 /** A dump to be run in place of what a plugin would compute. */
 export interface LoadedDump {
-  readonly format: "iptables-save" | "ipset-save";
+  readonly format: "iptables-save" | "ipset-save" | "wg-dump";
   readonly file: FileReference;
   readonly node: string | null;
 }

@@ -7,6 +7,7 @@ import {
   deleteEvents,
   type ManifestFile,
 } from "../import/manifests.ts";
+import { redactWgDump } from "../import/wg_dump.ts";
 import type { FlowIntent, Place } from "../replay/flow.ts";
 import type { SourcePosition } from "../source.ts";
 import { KindTable } from "./_kind_table.ts";
@@ -75,6 +76,8 @@ class TapeBuilder {
   readonly #warnings: Problem[] = [];
   readonly #ignored = new Map<string, number>();
   readonly #stepOf = new Map<string, Step>();
+  /** Some of its manifests cannot be read: what is not there may be in them. */
+  #partial = false;
 
   constructor({ source, text }: Scenario) {
     this.#source = new SourceText(source.file, text);
@@ -117,12 +120,12 @@ class TapeBuilder {
         );
       case "load": {
         const { format, file, node } = action.load;
-        for (const { file: name, text } of file.files) {
+        for (const { file: name, text: written } of file.files) {
           const source = { file: name, line: 1, column: 1 };
-          this.add(
-            timeNs,
-            newEvent("dump.loaded", { node, format, text, source }),
-          );
+          // A tape is stored and shown: no key of a tunnel may get onto it.
+          const text = format === "wg-dump" ? redactWgDump(written) : written;
+          const dump = { node, format, text, source };
+          this.add(timeNs, newEvent("dump.loaded", dump));
         }
       }
     }
@@ -236,7 +239,9 @@ class TapeBuilder {
     const pods = [...this.#cluster.pods.keys()];
     this.#fail(at, {
       message: `Cannot send from pod ${key}: there is no such pod by then`,
-      expected: `one of ${listed(pods)}`,
+      expected: pods.length === 0
+        ? "a pod; there is none"
+        : `one of ${listed(pods)}`,
       didYouMean: nearest(key, pods),
     });
   }
@@ -274,6 +279,7 @@ class TapeBuilder {
       didYouMean: string | undefined;
     },
   ): void {
+    if (this.#partial) return;
     const near = didYouMean === undefined ? {} : { didYouMean };
     this.#problems.push(this.#source.problem(at, { ...about, ...near }));
   }
@@ -284,6 +290,7 @@ class TapeBuilder {
       run();
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      if (at === null) this.#partial = true;
       // What was read of an inline object is not how its author wrote it.
       this.#problems.push(
         ...error.problems.map((problem) =>

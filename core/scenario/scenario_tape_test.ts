@@ -183,3 +183,31 @@ Deno.test("scenarioTape() takes recorded flows in at the time of their step", ()
     ["yesterday #2", 60_005_000_000],
   ]);
 });
+
+Deno.test("scenarioTape() loads dumps, and keeps no key of a tunnel", () => {
+  const secret = `${"k".repeat(43)}=`;
+  const dump = `wg0\t${secret}\tcHVi\t51820\toff\n` +
+    `wg0\tcHVi\t${secret}\t192.0.2.7:51820\t10.0.1.0/24\t0\t0\t0\toff\n`;
+  const text = `apiVersion: plumbline/v1
+kind: Scenario
+metadata: {name: dumps}
+steps:
+  - load: {wg-dump: n1.wg, node: n1}
+  - load: {iptables-save: n1.rules}
+  - load: {ipset-save: n1.sets}`;
+  const scenario = parseScenario(text, {
+    file: "s.yaml",
+    readFixture: (file) => [{ file, text: file === "n1.wg" ? dump : "#" }],
+  });
+  const { tape } = scenarioTape(scenario);
+  const dumps = tape.flatMap((event) =>
+    event.type === "dump.loaded" ? [event.data] : []
+  );
+  assertEquals(dumps.map(({ format, node }) => [format, node]), [
+    ["wg-dump", "n1"],
+    ["iptables-save", null],
+    ["ipset-save", null],
+  ]);
+  assertEquals(JSON.stringify(tape).includes(secret), false);
+  assert(dumps[0]!.text.includes("10.0.1.0/24"));
+});

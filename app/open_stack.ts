@@ -1,0 +1,136 @@
+import { InputError, invariant } from "../core/errors.ts";
+import type { Event, Tape } from "../core/event.ts";
+import { type FlowResult, Replay } from "../core/replay/engine.ts";
+import type { ReplayResult } from "../core/replay/engine.ts";
+import { OutcomesHash } from "../core/replay/outcomes_hash.ts";
+import type { PluginUse, Stack } from "../core/replay/plugin.ts";
+import type { StackChoice, StackUse } from "../core/scenario/scenario.ts";
+import { isPluginPath, loadStack, type StackLoading } from "./load_stack.ts";
+import { missingPermissions, withPermissions } from "./permissions.ts";
+import { describeUse } from "./presets.ts";
+
+/** A plugin that takes part in a run. JSON-safe. */
+export interface UsedPlugin {
+  readonly name: string;
+  readonly version: string;
+  /** Identity of a third party's plugin: sha256 of its bundle. */
+  readonly sha256?: string;
+}
+
+/** How a stack is replayed. */
+export interface StackReplayOptions {
+  readonly seed: number;
+  readonly trace: "full" | "outcome";
+}
+
+/** A stack whose plugins are loaded and whose options are checked. */
+export interface OpenStack {
+  readonly choice: StackChoice;
+  /** Options that are taken and have no effect, a sentence each. */
+  readonly warnings: readonly string[];
+  start(options: StackReplayOptions): Promise<StackReplay>;
+}
+
+/** A replay in progress, in this process or in a sandbox. */
+export interface StackReplay extends AsyncDisposable {
+  readonly plugins: readonly UsedPlugin[];
+  /** Kinds of objects that one of the plugins reads, as `group/Kind`. */
+  readonly kinds: ReadonlySet<string>;
+  /** Applies events, in tape order; gives what became of the flows among them. */
+  apply(events: readonly Event[]): Promise<readonly FlowResult[]>;
+}
+
+/**
+ * Opens a stack. One with plugins by path runs in a sandbox as a whole; what
+ * it takes for that is loaded only then.
+ *
+ * @example
+ * ```ts ignore
+ * const stack = await openStack(stackNamed("kube-proxy+./quarantine/mod.ts"));
+ * await using replay = await stack.start({ seed: 0, trace: "full" });
+ * const results = await replay.apply(tape);
+ * ```
+ */
+export async function openStack(
+  choice: StackChoice,
+  loading: StackLoading = {},
+): Promise<OpenStack> {
+  const uses = [choice, ...choice.nodes].flatMap(({ uses }) => uses);
+  const foreign = uses.find(({ use }) => isPluginPath(use));
+  if (foreign !== undefined) {
+    requirePermissions(foreign, loading);
+    const { openSandboxedStack } = await import("./open_sandboxed_stack.ts");
+    return await openSandboxedStack(choice, loading);
+  }
+  const stack = await loadStack(choice, loading);
+  const loaded = [stack.plugins, ...Object.values(stack.nodes)].flat();
+  return {
+    choice,
+    warnings: (await Promise.all(loaded.map(describeUse))).flat(),
+    start: (options) => Promise.resolve(new LocalReplay(stack, options)),
+  };
+}
+
+/** Bundling a plugin and running it take processes of their own. */
+function requirePermissions(
+  { use, source }: StackUse,
+  { excerpt = () => undefined }: StackLoading,
+): void {
+  const missing = missingPermissions(["run", "env"]);
+  if (missing.length === 0) return;
+  const line = excerpt(source.line);
+  throw new InputError([{
+    message: `Cannot run plugin ${use}: it needs a process without ` +
+      "permissions round it, and this command may start none",
+    at: source,
+    ...(line === undefined ? {} : { excerpt: line }),
+    expected: withPermissions(missing),
+  }]);
+}
+
+/** Replays a whole tape. */
+export async function replayTape(
+  run: StackReplay,
+  tape: Tape,
+): Promise<ReplayResult> {
+  const results = await run.apply(tape);
+  const hash = new OutcomesHash();
+  for (const { outcome } of results) hash.add(outcome);
+  const flows = tape.filter(({ type }) => type === "flow.opened").length;
+  invariant(results.length === flows, "a stack lost flows");
+  return { results, hash: hash.digest() };
+}
+
+class LocalReplay implements StackReplay {
+  readonly plugins: readonly UsedPlugin[];
+  readonly kinds: ReadonlySet<string>;
+  readonly #replay: Replay;
+
+  constructor(stack: Stack, options: StackReplayOptions) {
+    const loaded = [stack.plugins, ...Object.values(stack.nodes)].flat();
+    this.plugins = loaded.map(({ plugin: { manifest } }) => ({
+      name: manifest.name,
+      version: manifest.version,
+    }));
+    this.kinds = new Set(loaded.flatMap(kindsOf));
+    this.#replay = new Replay(stack, options);
+  }
+
+  apply(events: readonly Event[]): Promise<readonly FlowResult[]> {
+    const results: FlowResult[] = [];
+    for (const event of events) {
+      const result = this.#replay.apply(event);
+      if (result !== undefined) results.push(result);
+    }
+    return Promise.resolve(results);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function kindsOf({ plugin, options }: PluginUse): readonly string[] {
+  const more = plugin.kindsOf?.(options as never) ?? [];
+  return [...plugin.manifest.kinds, ...more];
+}
