@@ -15,10 +15,18 @@ const CATALOGUE = [
   "D06",
   "D09",
   "D10",
+  "D11",
+  "D12",
   "D13",
+  "D14",
+  "D15",
   "D16",
+  "D17",
   "D18",
   "D19",
+  "D21",
+  "D22",
+  "D24",
 ];
 
 for (const file of findScenarios([LIBRARY])) {

@@ -92,6 +92,8 @@ export interface Packet {
   readonly lengthBytes: number;
   /** What the connection carries, also on packets that open it: an L7 rule may look ahead. */
   readonly payload: Payload;
+  /** The packet that an ICMP error is about, as it was where the error was made; null, or left out, for all others. */
+  readonly inner?: Packet | null;
 }
 
 /** Fields that a rewrite changes. */
@@ -104,5 +106,6 @@ export type PacketChange = Partial<
     | "destinationPort"
     | "mark"
     | "ttl"
+    | "inner"
   >
 >;

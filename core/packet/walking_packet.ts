@@ -38,6 +38,7 @@ export class WalkingPacket implements Packet {
     readonly mark: number,
     readonly lengthBytes: number,
     readonly payload: Payload,
+    readonly inner: Packet | null = null,
   ) {}
 
   /** The packet with some fields changed. */
@@ -55,6 +56,7 @@ export class WalkingPacket implements Packet {
       change.mark ?? this.mark,
       this.lengthBytes,
       this.payload,
+      change.inner ?? this.inner,
     );
   }
 

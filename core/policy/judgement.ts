@@ -1,6 +1,6 @@
 import type { Rule } from "../source.ts";
 import { matchRule, type Question } from "./match_rule.ts";
-import type { Party } from "./party.ts";
+import type { Party, PeerMatch } from "./party.ts";
 import {
   type L7Condition,
   type Policy,
@@ -8,6 +8,7 @@ import {
   type PolicyRule,
   TIER,
 } from "./policy.ts";
+import type { PolicyProfile } from "./profile.ts";
 
 /** What policies say of a connection in one direction. */
 export interface Judgement {
@@ -27,6 +28,8 @@ export interface Judgement {
   readonly reason: string | null;
   /** Rules asked. */
   readonly rulesAsked: number;
+  /** The denial that policies which are only staged would make of it; null when they would not. */
+  readonly staged: Judgement | null;
 }
 
 /** The rules that count for one party in one direction, ready to be walked. */
@@ -35,6 +38,12 @@ export interface RuleSet {
   readonly rules: readonly PlacedRule[];
   readonly isolatedBy: Rule | null;
 }
+
+/** How engines differ in walking the same rules. */
+export type Evaluation = Pick<
+  PolicyProfile,
+  "equalPriorities" | "freesUnisolated"
+>;
 
 /** A rule with the place of its policy. */
 export interface PlacedRule {
@@ -54,10 +63,14 @@ export function ruleSetOf(
   },
 ): RuleSet {
   const rules: PlacedRule[] = [];
+  const required: PeerMatch[] = [];
   let isolatedBy: Rule | null = null;
   for (const policy of policies) {
     if (!policy.selects(party)) continue;
     isolatedBy ??= policy.isolates[direction];
+    if (policy.requires !== undefined) {
+      required.push(...policy.requires[direction]);
+    }
     for (const rule of policy.rules) {
       if (rule.direction !== direction) continue;
       rules.push({ tier: policy.tier, policy: policy.name, rule });
@@ -69,14 +82,39 @@ export function ruleSetOf(
     a.rule.index - b.rule.index ||
     VERDICT_ORDER[a.rule.verdict] - VERDICT_ORDER[b.rule.verdict]
   );
-  return { rules, isolatedBy };
+  return {
+    rules: required.length === 0
+      ? rules
+      : rules.map((placed) => narrowed(placed, required)),
+    isolatedBy,
+  };
+}
+
+/** A constrained rule, its peers less those that a requirement leaves out. */
+function narrowed(
+  placed: PlacedRule,
+  required: readonly PeerMatch[],
+): PlacedRule {
+  const { peers, constrained } = placed.rule;
+  if (constrained !== true || peers === null) return placed;
+  const narrow = (peer: PeerMatch): PeerMatch => ({
+    matches(party) {
+      const answers = [peer, ...required].map((one) => one.matches(party));
+      return answers.includes(false)
+        ? false
+        : answers.includes("unknown")
+        ? "unknown"
+        : true;
+    },
+  });
+  return { ...placed, rule: { ...placed.rule, peers: peers.map(narrow) } };
 }
 
 /** Walks a rule set: the first tier that has an answer decides, in it the first rule. */
 export function evaluate(
   set: RuleSet,
   question: Question,
-  equalPriorities: "unknown" | "deny-wins",
+  evaluation: Evaluation,
 ): Judgement {
   const doubtful: PlacedRule[] = [];
   const { rules, isolatedBy } = set;
@@ -94,7 +132,8 @@ export function evaluate(
       continue;
     }
     if (
-      placed.tier !== TIER.normal && equalPriorities === "unknown" &&
+      placed.tier !== TIER.normal &&
+      evaluation.equalPriorities === "unknown" &&
       disagrees(rules, { at, question })
     ) {
       return undecided(set, placed.rule.rule, {
@@ -117,7 +156,7 @@ export function evaluate(
         explicit: true,
         rule: placed.rule.rule,
       }
-      : allowed(set, { at, question, asked, doubtful });
+      : allowed(set, { at, question, asked, doubtful, evaluation });
   }
   const verdict = isolatedBy === null ? "allow" : "deny";
   const doubt = doubtful.find(({ rule }) => rule.verdict !== verdict);
@@ -128,16 +167,17 @@ export function evaluate(
 /** Joins the allow at `at` with the others of its rank: one that asks nothing frees the conversation. */
 function allowed(
   set: RuleSet,
-  { at, question, asked, doubtful }: {
+  { at, question, asked, doubtful, evaluation }: {
     readonly at: number;
     readonly question: Question;
     readonly asked: number;
     readonly doubtful: readonly PlacedRule[];
+    readonly evaluation: Evaluation;
   },
 ): Judgement {
   const first = set.rules[at]!;
   const conditions: L7Condition[] = [];
-  let free = false;
+  let free = evaluation.freesUnisolated && set.isolatedBy === null;
   let authentication: string | null = null;
   for (const { rule, tier } of set.rules.slice(at)) {
     if (!sameRank({ rule, tier }, first) || rule.verdict !== "allow") break;
@@ -215,6 +255,7 @@ function settled(set: RuleSet, asked: number): Judgement {
     authentication: null,
     reason: null,
     rulesAsked: asked,
+    staged: null,
   };
 }
 

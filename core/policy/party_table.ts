@@ -18,7 +18,20 @@ export type Holder =
   | { readonly kind: "outside"; readonly party: Party }
   | { readonly kind: "role"; readonly party: Party };
 
-/** Sorts everyone who has an address into parties, and finds them by address. */
+/** Addresses remembered at a time; more are forgotten all at once. */
+const MOST_HOLDERS = 200_000;
+
+/** What a pod's party was made from besides the pod, and the party. */
+interface PodParty {
+  readonly namespaceLabels: Labels;
+  readonly prefix: Cidr | null;
+  readonly party: Party;
+}
+
+/**
+ * Sorts everyone who has an address into parties, when they are first asked
+ * for. After a change only what has changed is sorted anew.
+ */
 export class PartyTable {
   readonly #cluster: ClusterView;
   readonly #profile: PolicyProfile;
@@ -27,8 +40,13 @@ export class PartyTable {
   readonly #ids = new Map<string, Party>();
   readonly #holders4 = new Map<number, Holder>();
   readonly #holders6 = new Map<string, Holder>();
-  readonly #outside = new Map<Cidr | null, Holder>();
+  readonly #ofPods = new WeakMap<Pod, PodParty>();
   readonly #roles = new Map<string, Party>();
+  /** Labels of namespaces that the input leaves out. */
+  readonly #synthesised = new Map<string, Labels>();
+  /** A node that is applied again is another party. */
+  readonly #nodeVersions = new WeakMap<Node, number>();
+  #nodesMet = 0;
 
   constructor(
     cluster: ClusterView,
@@ -39,11 +57,7 @@ export class PartyTable {
   ) {
     this.#cluster = cluster;
     this.#profile = profile;
-    for (const prefix of prefixes) this.#prefixes.set(prefix, prefix);
-    for (const node of cluster.nodes.values()) this.#addNode(node);
-    for (const pod of cluster.pods.values()) {
-      if (pod.running && !pod.hostNetwork) this.#addPod(pod);
-    }
+    this.refresh(prefixes);
   }
 
   /** Every party met so far, by id. */
@@ -51,18 +65,19 @@ export class PartyTable {
     return this.#parties;
   }
 
+  /** Forgets who has which address, as the cluster has changed, and tells more prefixes apart. */
+  refresh(prefixes: readonly Cidr[]): void {
+    this.#holders4.clear();
+    this.#holders6.clear();
+    for (const prefix of prefixes) this.#prefixes.set(prefix, prefix);
+  }
+
   /** Who has an address; someone outside when nobody in the cluster has. */
   holderOf(ip: Ip): Holder {
     const known = ip.family === 4
       ? this.#holders4.get(ip.w3)
       : this.#holders6.get(ip.text);
-    if (known !== undefined) return known;
-    const prefix = this.#prefixes.find(ip) ?? null;
-    const met = this.#outside.get(prefix);
-    if (met !== undefined) return met;
-    const holder: Holder = { kind: "outside", party: this.outside(prefix) };
-    this.#outside.set(prefix, holder);
-    return holder;
+    return known ?? this.#meet(ip);
   }
 
   /** Someone outside of whom no more is known than a prefix that policies name. */
@@ -85,49 +100,46 @@ export class PartyTable {
     return this.#podParty(pod, null);
   }
 
-  #addPod(pod: Pod): void {
-    for (const ip of pod.ips) {
-      const prefix = this.#profile.ipBlocksMatchPods
-        ? this.#prefixes.find(ip) ?? null
-        : null;
-      this.#hold(ip, {
-        kind: "pod",
-        pod,
-        party: this.#podParty(pod, prefix),
-      });
+  #meet(ip: Ip): Holder {
+    const holder = this.#find(ip);
+    if (this.#holders4.size + this.#holders6.size >= MOST_HOLDERS) {
+      this.refresh([]);
     }
+    if (ip.family === 4) this.#holders4.set(ip.w3, holder);
+    else this.#holders6.set(ip.text, holder);
+    return holder;
   }
 
-  #addNode(node: Node): void {
-    for (const ip of [...node.internalIps, ...node.externalIps]) {
-      const prefix = this.#profile.ipBlocksMatchNodes
-        ? this.#prefixes.find(ip) ?? null
-        : null;
+  #find(ip: Ip): Holder {
+    const prefix = this.#prefixes.find(ip) ?? null;
+    const node = this.#cluster.nodeAt(ip);
+    if (node !== undefined) {
+      const seen = this.#profile.ipBlocksMatchNodes ? prefix : null;
       const party = (local: boolean) =>
-        this.#intern({ ...NOBODY, kind: "node", node, local, prefix });
-      this.#hold(ip, {
-        kind: "node",
-        node,
-        local: party(true),
-        remote: party(false),
-      });
+        this.#intern(
+          { ...NOBODY, kind: "node", node, local, prefix: seen },
+          `${this.#versionOf(node)}`,
+        );
+      return { kind: "node", node, local: party(true), remote: party(false) };
     }
-  }
-
-  /** The first to claim an address keeps it; the view's order is by key. */
-  #hold(ip: Ip, holder: Holder): void {
-    if (ip.family === 4) {
-      if (!this.#holders4.has(ip.w3)) this.#holders4.set(ip.w3, holder);
-    } else if (!this.#holders6.has(ip.text)) {
-      this.#holders6.set(ip.text, holder);
+    const pod = this.#cluster.podAt(ip);
+    if (pod !== undefined) {
+      const seen = this.#profile.ipBlocksMatchPods ? prefix : null;
+      return { kind: "pod", pod, party: this.#podParty(pod, seen) };
     }
+    return { kind: "outside", party: this.outside(prefix) };
   }
 
   #podParty(pod: Pod, prefix: Cidr | null): Party {
     const namespaceLabels =
       this.#cluster.namespaces.get(pod.namespace)?.labels ??
-        synthesised(pod.namespace);
-    return this.#intern({
+        this.#labelsOfUnknown(pod.namespace);
+    const known = this.#ofPods.get(pod);
+    if (
+      known !== undefined && known.prefix === prefix &&
+      known.namespaceLabels === namespaceLabels
+    ) return known.party;
+    const party = this.#intern({
       ...NOBODY,
       kind: "pod",
       labels: this.#profile.selectableLabels(pod, namespaceLabels),
@@ -138,10 +150,30 @@ export class PartyTable {
       prefix,
       example: pod,
     });
+    this.#ofPods.set(pod, { namespaceLabels, prefix, party });
+    return party;
   }
 
-  #intern(party: Omit<Party, "id">): Party {
-    const key = keyOf(party);
+  /** A namespace that the input leaves out still has the label every namespace has. */
+  #labelsOfUnknown(namespace: string): Labels {
+    let labels = this.#synthesised.get(namespace);
+    if (labels === undefined) {
+      labels = { "kubernetes.io/metadata.name": namespace };
+      this.#synthesised.set(namespace, labels);
+    }
+    return labels;
+  }
+
+  #versionOf(node: Node): number {
+    let version = this.#nodeVersions.get(node);
+    if (version === undefined) {
+      this.#nodeVersions.set(node, version = this.#nodesMet++);
+    }
+    return version;
+  }
+
+  #intern(party: Omit<Party, "id">, version = ""): Party {
+    const key = keyOf(party) + version;
     const met = this.#ids.get(key);
     if (met !== undefined) return met;
     const made: Party = { ...party, id: this.#parties.length };
@@ -174,11 +206,12 @@ function keyOf(party: Omit<Party, "id">): string {
     case "role":
       return `role ${party.role}`;
     case "node":
-      return `node ${party.node?.name} ${party.local} ${prefix}`;
+      return `node ${party.node?.name} ${party.local} ${prefix} `;
     case "pod":
       return JSON.stringify([
         party.namespace,
         party.serviceAccount,
+        sortedEntries(party.namespaceLabels),
         prefix,
         sortedEntries(party.labels),
         party.ports.map(({ name, port, protocol }) => [name, port, protocol]),
@@ -188,9 +221,4 @@ function keyOf(party: Omit<Party, "id">): string {
 
 function sortedEntries(labels: Labels): [string, string][] {
   return Object.entries(labels).sort(([a], [b]) => compareText(a, b));
-}
-
-/** A namespace that the input leaves out still has the label every namespace has. */
-function synthesised(name: string): Labels {
-  return { "kubernetes.io/metadata.name": name };
 }

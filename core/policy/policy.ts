@@ -42,6 +42,14 @@ export type L7Condition =
     readonly rule: Rule;
   }
   | {
+    readonly kind: "dns-name";
+    /** Whether the name may be asked for. */
+    allows(name: string): boolean;
+    /** Every name may. */
+    readonly anyName: boolean;
+    readonly rule: Rule;
+  }
+  | {
     readonly kind: "unmodelled";
     readonly reason: string;
     readonly rule: Rule;
@@ -65,6 +73,8 @@ export interface PolicyRule {
   readonly authentication: string | null;
   /** Why what it matches is not known; null when it is. */
   readonly unmodelled: string | null;
+  /** Narrowed by what policies require of the peers of their subjects. */
+  readonly constrained?: boolean;
   readonly rule: Rule;
 }
 
@@ -79,6 +89,10 @@ export interface Policy {
   /** Cited when the policy isolates its subjects and nothing allows; null when it does not isolate. */
   readonly isolates: Readonly<Record<PolicyDirection, Rule | null>>;
   readonly rules: readonly PolicyRule[];
+  /** Peers that every constrained rule of its subjects is narrowed to. */
+  readonly requires?: Readonly<Record<PolicyDirection, readonly PeerMatch[]>>;
+  /** What it would do is told, not done. */
+  readonly staged?: boolean;
   /** Every prefix its rules name, exceptions included. */
   readonly prefixes: readonly Cidr[];
 }

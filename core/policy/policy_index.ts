@@ -35,12 +35,15 @@ export interface PolicyQuestion {
  */
 export class PolicyIndex {
   readonly profile: PolicyProfile;
-  readonly policies: readonly Policy[];
   readonly #table: PartyTable;
-  readonly #everywhere: readonly Policy[];
+  #policies: readonly Policy[] = [];
+  #everywhere: readonly Policy[] = [];
   readonly #byNamespace = new Map<string, Policy[]>();
   #remembered = 0;
-  readonly #memory = { ingress: [] as Memory[], egress: [] as Memory[] };
+  readonly #memory = {
+    ingress: [] as (Memory | undefined)[],
+    egress: [] as (Memory | undefined)[],
+  };
 
   constructor(
     policies: readonly Policy[],
@@ -52,18 +55,48 @@ export class PolicyIndex {
     },
   ) {
     this.profile = profile;
-    this.policies = policies.toSorted((a, b) => compareText(a.name, b.name));
-    this.#table = new PartyTable(cluster, {
-      prefixes: [...prefixes, ...policies.flatMap((one) => one.prefixes)],
-      profile,
-    });
-    this.#everywhere = this.policies.filter((one) => one.namespace === null);
-    for (const policy of this.policies) {
+    this.#table = new PartyTable(cluster, { prefixes, profile });
+    this.update(policies);
+  }
+
+  /** By name. */
+  get policies(): readonly Policy[] {
+    return this.#policies;
+  }
+
+  /**
+   * Takes in what has changed since: the cluster, and these policies in place
+   * of those before. What is the same object is taken for unchanged; rules are
+   * gathered anew only for the subjects of policies that are not.
+   */
+  update(policies: readonly Policy[]): void {
+    const [before, after] = [new Set(this.#policies), new Set(policies)];
+    const added = policies.filter((one) => !before.has(one));
+    const removed = this.#policies.filter((one) => !after.has(one));
+    this.#table.refresh(added.flatMap((one) => one.prefixes));
+    if (added.length + removed.length === 0) return;
+    this.#forgetSubjects([...added, ...removed]);
+    this.#policies = policies.toSorted((a, b) => compareText(a.name, b.name));
+    this.#everywhere = this.#policies.filter((one) => one.namespace === null);
+    this.#byNamespace.clear();
+    for (const policy of this.#policies) {
       if (policy.namespace === null) continue;
       const there = this.#byNamespace.get(policy.namespace);
       if (there === undefined) {
         this.#byNamespace.set(policy.namespace, [policy]);
       } else there.push(policy);
+    }
+  }
+
+  #forgetSubjects(changed: readonly Policy[]): void {
+    for (const memory of [this.#memory.ingress, this.#memory.egress]) {
+      for (const [id, known] of memory.entries()) {
+        if (known === undefined) continue;
+        const party = this.#table.parties[id]!;
+        if (changed.some((policy) => policy.selects(party))) {
+          memory[id] = undefined;
+        }
+      }
     }
   }
 
@@ -131,7 +164,7 @@ export class PolicyIndex {
     const known = answers.get(key);
     if (known !== undefined) return known;
     const question = { direction, subject, peer, protocol, port };
-    const found = this.#evaluate(memory.set, question);
+    const found = this.#judge(memory, question);
     if (++this.#remembered > LIMITS.policyAnswers) this.#forget();
     else answers.set(key, found);
     return found;
@@ -143,8 +176,15 @@ export class PolicyIndex {
     this.#memory.egress.length = 0;
   }
 
+  #judge({ set, staged }: Memory, question: Question): Judgement {
+    const found = this.#evaluate(set, question);
+    if (staged === null || found.verdict !== "allow") return found;
+    const full = this.#evaluate(staged, question);
+    return full.verdict === "deny" ? { ...found, staged: full } : found;
+  }
+
   #evaluate(set: RuleSet, question: Question): Judgement {
-    const found = evaluate(set, question, this.profile.equalPriorities);
+    const found = evaluate(set, question, this.profile);
     const exempt = this.profile.localNodeAllowed && question.peer.local &&
       question.direction === "ingress" && found.verdict !== "allow" &&
       !found.explicit;
@@ -169,12 +209,24 @@ export class PolicyIndex {
       ...this.#everywhere,
       ...(this.#byNamespace.get(subject.namespace) ?? []),
     ].sort((a, b) => compareText(a.name, b.name));
-    const found = ruleSetOf(policies, { party: subject, direction });
-    const set = enforcement === "always" && found.isolatedBy === null
+    const full = this.#ruleSet(policies, { party: subject, direction });
+    const all = this.profile.stages?.(subject) ?? false;
+    const enforced = policies.filter(({ staged }) => !all && staged !== true);
+    const set = enforced.length === policies.length && !all
+      ? full
+      : ruleSetOf(enforced, { party: subject, direction });
+    const silent = full.rules.length === 0 && full.isolatedBy === null;
+    return { set, staged: set === full ? null : full, silent, answers: [] };
+  }
+
+  #ruleSet(
+    policies: readonly Policy[],
+    of: { readonly party: Party; readonly direction: PolicyDirection },
+  ): RuleSet {
+    const found = ruleSetOf(policies, of);
+    return this.profile.enforcement === "always" && found.isolatedBy === null
       ? { ...found, isolatedBy: ALWAYS_ENFORCED }
       : found;
-    const silent = set.rules.length === 0 && set.isolatedBy === null;
-    return { set, silent, answers: [] };
   }
 
   /** A pod of the host's network is the node to policies: never a subject, a peer by address alone. */
@@ -200,6 +252,8 @@ export class PolicyIndex {
 
 interface Memory {
   readonly set: RuleSet;
+  /** The rules with those that are only staged; null when none is. */
+  readonly staged: RuleSet | null;
   /** No policy has a say. */
   readonly silent: boolean;
   /** By id of the peer, then protocol and port. */
@@ -226,6 +280,7 @@ const NO_SAY: Judgement = {
   authentication: null,
   reason: null,
   rulesAsked: 0,
+  staged: null,
 };
 
 const TO_ITSELF: Judgement = {

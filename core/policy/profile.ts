@@ -1,4 +1,5 @@
 import type { Labels, Pod } from "../cluster/model.ts";
+import type { Party } from "./party.ts";
 
 /**
  * Where engines read the same policies differently: what the API leaves open,
@@ -32,6 +33,14 @@ export interface PolicyProfile {
   readonly selfAllowed: boolean;
   /** `default`: a pod is isolated once a policy selects it; `always`, even without; `never`, not at all. */
   readonly enforcement: "default" | "always" | "never";
+  /**
+   * Where no policy isolates, one that looks into conversations only looks:
+   * whatever is said passes. False: what its rules do not allow is refused all
+   * the same.
+   */
+  readonly freesUnisolated: boolean;
+  /** Policies of whom are all staged: told, not done. */
+  stages?(subject: Party): boolean;
   /** What two policies of one priority that disagree mean; the policy API calls it implementation-defined. */
   readonly equalPriorities: "unknown" | "deny-wins";
   /** The labels of a pod that selectors are held against: engines leave some out and add some of their own. */
@@ -47,6 +56,7 @@ export const PLAIN_PROFILE: PolicyProfile = {
   localNodeAllowed: true,
   selfAllowed: true,
   enforcement: "default",
+  freesUnisolated: false,
   equalPriorities: "unknown",
   selectableLabels: ({ labels }) => labels,
 };

@@ -1,6 +1,7 @@
 import { LIMITS } from "../limits.ts";
 import { PROTOCOL, TCP_FLAG } from "../packet/packet.ts";
 import type { Packet } from "../packet/packet.ts";
+import type { Rule } from "../source.ts";
 import type { Ip } from "../packet/ip.ts";
 
 /** Addresses and ports of one direction of a connection. */
@@ -15,6 +16,8 @@ export interface Tuple {
   readonly sourcePort: number;
   /** 0 for protocols without ports. */
   readonly destinationPort: number;
+  /** Connections of different zones are not each other's, whatever their addresses; 0 when left out. */
+  readonly zone?: number;
 }
 
 /** How long a connection is remembered without traffic, in ns of virtual time. */
@@ -37,6 +40,9 @@ const SECOND_NS = 1_000_000_000;
 const FIRST_TRANSLATED_PORT = 1_024;
 const TRANSLATED_PORTS = 65_536 - FIRST_TRANSLATED_PORT;
 const MOST_PORT_TRIES = 1_024;
+
+/** Hash chains of an empty table. */
+const FEWEST_CHAINS = 64;
 
 /** Defaults of nf_conntrack (net/netfilter/nf_conntrack_proto_*.c). */
 export const NETFILTER_TIMEOUTS: ConntrackTimeouts = {
@@ -67,10 +73,16 @@ export class Connection {
   sourceBound = false;
   /** Virtual time from which it is not found any more; moved on by every packet. */
   expiresNs = 0;
-  /** What the owner wants to remember of it; JSON-safe. */
-  note: string | null = null;
+  /** The rule that gave it another destination, for its later packets to cite. */
+  destinationRule: Rule | null = null;
+  /** The rule that gave it another source. */
+  sourceRule: Rule | null = null;
   /** The table it is in once confirmed. */
   table: Conntrack | null = null;
+  /** Hashes of its tuples as they are in the table. */
+  originalHash = 0;
+  /** The same of the reply tuple. */
+  replyHash = 0;
   /** Next in its hash chain, per direction. */
   nextOriginal: Connection | null = null;
   /** The same in the chain of its reply tuple. */
@@ -130,8 +142,9 @@ export interface Found {
 export class Conntrack {
   readonly #timeouts: ConntrackTimeouts;
   readonly #limit: number;
-  readonly #chains = new Map<number, Connection>();
-  readonly #replyChains = new Map<number, Connection>();
+  /** Heads of hash chains; their number is a power of two and grows with the table. */
+  #chains = emptyChains(FEWEST_CHAINS);
+  #replyChains = emptyChains(FEWEST_CHAINS);
   #size = 0;
   #sweepAt = 4_096;
   /** Where connections are noted as they are taken in, for whoever closes them. */
@@ -155,11 +168,11 @@ export class Conntrack {
   find(packet: Tuple, nowNs: number): Found | undefined {
     const hash = tupleHash(packet);
     for (
-      let entry = this.#chains.get(hash) ?? null;
+      let entry = headOf(this.#chains, hash);
       entry !== null;
       entry = entry.nextOriginal
     ) {
-      if (sameTuple(entry.original, packet)) {
+      if (entry.originalHash === hash && sameTuple(entry.original, packet)) {
         if (entry.expiresNs > nowNs) {
           return { connection: entry, direction: "original" };
         }
@@ -168,11 +181,11 @@ export class Conntrack {
       }
     }
     for (
-      let entry = this.#replyChains.get(hash) ?? null;
+      let entry = headOf(this.#replyChains, hash);
       entry !== null;
       entry = entry.nextReply
     ) {
-      if (sameTuple(entry.reply, packet)) {
+      if (entry.replyHash === hash && sameTuple(entry.reply, packet)) {
         if (entry.expiresNs > nowNs) {
           return { connection: entry, direction: "reply" };
         }
@@ -191,6 +204,7 @@ export class Conntrack {
       destination: packet.destination,
       sourcePort: packet.sourcePort,
       destinationPort: packet.destinationPort,
+      zone: packet.zone ?? 0,
     });
   }
 
@@ -201,10 +215,14 @@ export class Conntrack {
   ): void {
     connection.destinationBound = true;
     if (to === null) return;
+    const { protocol, destination, destinationPort, zone } = connection.reply;
     connection.reply = {
-      ...connection.reply,
+      protocol,
       source: to.ip,
+      destination,
       sourcePort: to.port,
+      destinationPort,
+      zone: zone ?? 0,
     };
   }
 
@@ -273,25 +291,15 @@ export class Conntrack {
     if (!connection.confirmed) return;
     connection.confirmed = false;
     this.#size--;
-    unlink(
-      this.#chains,
-      tupleHash(connection.original),
-      connection,
-      "nextOriginal",
-    );
-    unlink(
-      this.#replyChains,
-      tupleHash(connection.reply),
-      connection,
-      "nextReply",
-    );
+    unlinkOriginal(this.#chains, connection);
+    unlinkReply(this.#replyChains, connection);
   }
 
-  /** Every confirmed connection, in the order of confirmation within its chain. */
+  /** Every confirmed connection, chain by chain. */
   *connections(): Generator<Connection> {
-    for (const head of this.#chains.values()) {
+    for (const head of this.#chains) {
       for (
-        let entry: Connection | null = head;
+        let entry = head;
         entry !== null;
         entry = entry.nextOriginal
       ) {
@@ -301,13 +309,27 @@ export class Conntrack {
   }
 
   #insert(connection: Connection): void {
-    this.#size++;
-    const original = tupleHash(connection.original);
-    connection.nextOriginal = this.#chains.get(original) ?? null;
-    this.#chains.set(original, connection);
-    const reply = tupleHash(connection.reply);
-    connection.nextReply = this.#replyChains.get(reply) ?? null;
-    this.#replyChains.set(reply, connection);
+    if (++this.#size > this.#chains.length) this.#grow();
+    connection.originalHash = tupleHash(connection.original);
+    connection.replyHash = tupleHash(connection.reply);
+    this.#link(connection);
+  }
+
+  #link(connection: Connection): void {
+    const original = chainOf(this.#chains, connection.originalHash);
+    connection.nextOriginal = this.#chains[original]!;
+    this.#chains[original] = connection;
+    const reply = chainOf(this.#replyChains, connection.replyHash);
+    connection.nextReply = this.#replyChains[reply]!;
+    this.#replyChains[reply] = connection;
+  }
+
+  #grow(): void {
+    const all = [...this.connections()];
+    const length = this.#chains.length * 4;
+    this.#chains = emptyChains(length);
+    this.#replyChains = emptyChains(length);
+    for (const connection of all) this.#link(connection);
   }
 
   #refresh(connection: Connection, nowNs: number): void {
@@ -328,11 +350,13 @@ export class Conntrack {
   #replyTaken(reply: Tuple): boolean {
     const hash = tupleHash(reply);
     for (
-      let entry = this.#replyChains.get(hash) ?? null;
+      let entry = headOf(this.#replyChains, hash);
       entry !== null;
       entry = entry.nextReply
     ) {
-      if (sameTuple(entry.reply, reply)) return true;
+      if (entry.replyHash === hash && sameTuple(entry.reply, reply)) {
+        return true;
+      }
     }
     return false;
   }
@@ -364,13 +388,15 @@ export function mirrored(tuple: Tuple): Tuple {
     destination: tuple.source,
     sourcePort: tuple.destinationPort,
     destinationPort: tuple.sourcePort,
+    zone: tuple.zone ?? 0,
   };
 }
 
 function sameTuple(a: Tuple, b: Tuple): boolean {
   return a.sourcePort === b.sourcePort &&
     a.destinationPort === b.destinationPort && a.protocol === b.protocol &&
-    a.source.equals(b.source) && a.destination.equals(b.destination);
+    a.source.equals(b.source) && a.destination.equals(b.destination) &&
+    (a.zone ?? 0) === (b.zone ?? 0);
 }
 
 function tupleHash(tuple: Tuple): number {
@@ -388,24 +414,44 @@ function tupleHash(tuple: Tuple): number {
   return (hash ^ (hash >>> 15)) & 0x3fffffff;
 }
 
-function unlink(
-  chains: Map<number, Connection>,
-  hash: number,
-  connection: Connection,
-  next: "nextOriginal" | "nextReply",
-): void {
-  let entry = chains.get(hash) ?? null;
-  if (entry === connection) {
-    const rest = connection[next];
-    if (rest === null) chains.delete(hash);
-    else chains.set(hash, rest);
-  }
+type Chains = (Connection | null)[];
+
+function emptyChains(length: number): Chains {
+  return new Array<Connection | null>(length).fill(null);
+}
+
+function chainOf(chains: Chains, hash: number): number {
+  return hash & (chains.length - 1);
+}
+
+function headOf(chains: Chains, hash: number): Connection | null {
+  return chains[chainOf(chains, hash)]!;
+}
+
+function unlinkOriginal(chains: Chains, connection: Connection): void {
+  const chain = chainOf(chains, connection.originalHash);
+  let entry = chains[chain]!;
+  if (entry === connection) chains[chain] = connection.nextOriginal;
   while (entry !== null) {
-    if (entry[next] === connection) {
-      entry[next] = connection[next];
+    if (entry.nextOriginal === connection) {
+      entry.nextOriginal = connection.nextOriginal;
       break;
     }
-    entry = entry[next];
+    entry = entry.nextOriginal!;
   }
-  connection[next] = null;
+  connection.nextOriginal = null;
+}
+
+function unlinkReply(chains: Chains, connection: Connection): void {
+  const chain = chainOf(chains, connection.replyHash);
+  let entry = chains[chain]!;
+  if (entry === connection) chains[chain] = connection.nextReply;
+  while (entry !== null) {
+    if (entry.nextReply === connection) {
+      entry.nextReply = connection.nextReply;
+      break;
+    }
+    entry = entry.nextReply!;
+  }
+  connection.nextReply = null;
 }

@@ -79,6 +79,11 @@ export class Replay {
     return this.#world.runtime.scope();
   }
 
+  /** What of the policies so far the stack does not enforce, and why. */
+  get warnings(): readonly string[] {
+    return this.#world.runtime.warnings();
+  }
+
   /** Folds a control event, or runs a flow and says what became of it. */
   apply(event: Event): FlowResult | undefined {
     invariant(event.timeNs >= this.#nowNs, "time goes back on the tape");

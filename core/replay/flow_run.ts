@@ -105,12 +105,16 @@ class FlowRun {
 
   #outcome(result: LegResult): Outcome {
     const tally = this.#tally;
+    // What became of it comes before what might have.
+    const { reason, rule, decidedAt } = result.verdict === "forwarded"
+      ? tally.remark ?? result
+      : result;
     return {
       flow: this.#flow.id,
       verdict: result.verdict,
-      reason: result.reason,
-      rule: result.rule,
-      decidedAt: result.decidedAt,
+      reason,
+      rule,
+      decidedAt,
       backend: result.backend,
       receiver: result.receiver,
       backends: tally.backends,

@@ -1,6 +1,7 @@
 import type { ClusterView } from "../cluster/view.ts";
 import type { Node, Pod } from "../cluster/model.ts";
 import type { Ip } from "../packet/ip.ts";
+import type { Rule } from "../source.ts";
 import type { Connection, Conntrack } from "./conntrack.ts";
 import { drawUint32, extend, finish, pickIndex } from "./draw.ts";
 import type { Hook } from "./hook.ts";
@@ -95,6 +96,12 @@ export class WalkContext implements HookContext {
 
   charge(kind: CostKind, count: number): void {
     this.#tally.charge(kind, count);
+  }
+
+  remark(reason: string, rule: Rule | null): void {
+    if (this.direction === "reply") return;
+    const decidedAt = `${this.node.name} ${this.hook}`;
+    this.#tally.remark ??= { reason, rule, decidedAt };
   }
 
   sawIdentity(identity: string): void {

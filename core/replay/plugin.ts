@@ -65,6 +65,8 @@ export interface SocketOwner {
   readonly place: Place;
   /** User id; proxies run under one of their own so that their packets are told apart. */
   readonly uid: number;
+  /** Primary group; the number of the user's own when left out. */
+  readonly gid?: number;
   /** Names the socket across the flows sent on it. */
   readonly connection: string;
 }
@@ -103,6 +105,8 @@ export interface HookContext {
   draw(site: string): number;
   /** Adds to what the flow costs this stack: `count` of one kind. */
   charge(kind: CostKind, count: number): void;
+  /** Says of a flow that goes on what would have stopped it, had it been enforced; the first word counts. */
+  remark(reason: string, rule: Rule | null): void;
   /** The identity that a policy took the source for. */
   sawIdentity(identity: string): void;
   /**
@@ -298,6 +302,8 @@ export interface Plugin<
   addresses?(compiled: Compiled, node: Node): readonly Ip[];
   /** Object kinds it understands beyond those of the manifest, under these options. */
   kindsOf?(options: Options): readonly string[];
+  /** What of the policies it was given it does not enforce, and why; sentences for the user. */
+  warnings?(compiled: Compiled): readonly string[];
   /** State that its handlers share beyond what the manifest says, once its rules are known. */
   scopeOf?(compiled: Compiled): "flow" | "node" | "cluster";
 }

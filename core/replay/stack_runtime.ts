@@ -141,6 +141,13 @@ export class StackRuntime {
     return running;
   }
 
+  /** What the stack's plugins do not enforce of what they were given. */
+  warnings(): readonly string[] {
+    return [...this.#running.values()].flatMap((running) =>
+      running.plugin.warnings?.(running.compiled(this.#cluster)) ?? []
+    );
+  }
+
   /** Whether nodes of this stack can have addresses that the cluster does not know. */
   get mayAddress(): boolean {
     return [...this.#running.keys()].some(({ plugin }) =>

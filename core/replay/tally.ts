@@ -1,13 +1,23 @@
 import type { Hop, Journey } from "./hop.ts";
+import type { Rule } from "../source.ts";
 import { type CostKind, COSTS, type WeightedBackend } from "./outcome.ts";
 
 const NO_BACKENDS: readonly WeightedBackend[] = [];
+
+/** What a handler said of a flow that it let go on. */
+export interface Remark {
+  readonly reason: string;
+  readonly rule: Rule | null;
+  readonly decidedAt: string;
+}
 
 /** What a flow gathers on its way through all its legs. */
 export class Tally {
   readonly encryption: string[] = [];
   backends = NO_BACKENDS;
   identity: string | null = null;
+  /** Why the flow would have been stopped, had that been enforced. */
+  remark: Remark | null = null;
   readonly #costs = COSTS.map(() => 0);
   readonly #hops: Hop[] | null;
 

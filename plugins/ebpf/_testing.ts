@@ -102,7 +102,9 @@ export const SHOP: readonly string[] = [
 /** Runs flows through the plugin alone. */
 export function run(
   documents: readonly string[],
-  { values = {}, version = "1.18", flows, records }: {
+  { values = {}, version = "1.18", flows, records, options = {} }: {
+    /** Options beside version and values. */
+    readonly options?: Readonly<Record<string, unknown>>;
     readonly values?: Readonly<Record<string, unknown>>;
     readonly version?: string;
     readonly flows: readonly ShortFlow[];
@@ -111,7 +113,7 @@ export function run(
 ): FlowResult[] {
   return runFlows({
     manifests: documents.join("\n---\n"),
-    stack: [[plugin, { version, values }]],
+    stack: [[plugin, { ...options, version, values }]],
     flows,
     ...(records === undefined ? {} : { records }),
   });

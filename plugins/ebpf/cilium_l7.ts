@@ -1,18 +1,25 @@
 import { exactText, regexText } from "../../core/l7/text_match.ts";
 import { type NamedMatch, routeMatch } from "../../core/l7/route.ts";
-import type { L7Condition } from "../../core/policy/policy.ts";
+import type { L7Condition, PolicyDirection } from "../../core/policy/policy.ts";
 import type {
   Mapping,
   Path,
   SpecReader,
 } from "../../core/policy/spec_reader.ts";
 import type { Rule } from "../../core/source.ts";
+import { exactName, namePattern } from "./dns_name.ts";
 
 /** Reads what an entry of `toPorts` asks of the conversation; null: nothing. */
 export function readL7(
   reader: SpecReader,
   entry: Mapping,
-  { path, rule }: { readonly path: Path; readonly rule: Rule },
+  { path, rule, direction, refuse }: {
+    readonly path: Path;
+    readonly rule: Rule;
+    readonly direction: PolicyDirection;
+    /** Says why the agent does not take the policy. */
+    readonly refuse: (why: string) => void;
+  },
 ): L7Condition[] | null {
   const conditions: L7Condition[] = [];
   const names = reader.list(entry["serverNames"], [...path, "serverNames"])
@@ -27,7 +34,12 @@ export function readL7(
   }
   const below = [...path, "rules"];
   const rules = reader.mapping(entry["rules"], below) ?? {};
-  for (const key of Object.keys(rules)) {
+  const parsers = Object.keys(rules);
+  if (parsers.length > 1) refuse(`rules of ${parsers.join(" and ")}`);
+  if (parsers.includes("dns") && direction === "ingress") {
+    refuse("dns rules on ingress");
+  }
+  for (const key of parsers) {
     const list = reader.list(rules[key], [...below, key]);
     if (key === "http") {
       conditions.push(
@@ -35,17 +47,32 @@ export function readL7(
       );
       continue;
     }
-    // A DNS rule for every name lets every question pass.
-    if (key === "dns" && list.some(isAnyName)) continue;
+    if (key === "dns") {
+      conditions.push(
+        ...list.map((one, at) => readDns(reader, one, [...below, key, at])),
+      );
+      continue;
+    }
     const reason = `${key} rules are not modelled`;
     conditions.push({ kind: "unmodelled", reason, rule });
   }
   return conditions.length === 0 ? null : conditions;
 }
 
-function isAnyName(rule: unknown): boolean {
-  return typeof rule === "object" && rule !== null &&
-    (rule as Mapping)["matchPattern"] === "*";
+/** Names that may be asked for (pkg/policy/api/fqdn.go, PortRuleDNS). */
+function readDns(
+  reader: SpecReader,
+  item: unknown,
+  path: Path,
+): L7Condition {
+  const rule = reader.rule(path, `dns[${path.at(-1)}]`);
+  const fields = reader.mapping(item, path, ["matchName", "matchPattern"]) ??
+    {};
+  const { matchName, matchPattern } = fields;
+  const allows = typeof matchName === "string"
+    ? exactName(matchName)
+    : namePattern(typeof matchPattern === "string" ? matchPattern : "");
+  return { kind: "dns-name", allows, anyName: matchPattern === "*", rule };
 }
 
 /**

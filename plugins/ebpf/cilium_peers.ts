@@ -9,6 +9,7 @@ import type {
   SpecReader,
 } from "../../core/policy/spec_reader.ts";
 import type { RuleContext } from "./cilium_rule.ts";
+import { exactName, namePattern } from "./dns_name.ts";
 import { ENTITIES, entityHas } from "./entities.ts";
 import { readEndpointSelector } from "./selector.ts";
 
@@ -19,7 +20,14 @@ export interface ReadPeers {
   /** Why the agent refuses the rule; null when it does not. */
   readonly refused: string | null;
   readonly unmodelled: string | null;
+  /** Peers that it narrows other rules to. */
+  readonly requires: readonly PeerMatch[];
+  /** It is narrowed by such rules. */
+  readonly constrained: boolean;
 }
+
+/** First release without fromRequires and toRequires (Documentation/operations/upgrade.rst, 1.19). */
+const REQUIRES_UNTIL = 19;
 
 const COMMON = ["toPorts", "icmps", "authentication"];
 
@@ -48,7 +56,26 @@ export function readCiliumPeers(
   const used = Object.keys(fields).filter((key) =>
     !COMMON.includes(key) && fields[key] !== undefined && fields[key] !== null
   );
-  const nothing = { peers: [], refused: null, unmodelled: null };
+  const nothing = {
+    peers: [],
+    refused: null,
+    unmodelled: null,
+    requires: [],
+    constrained: false,
+  };
+  const required = `${side}Requires`;
+  if (used.includes(required)) {
+    if (context.settings.minor >= REQUIRES_UNTIL) {
+      const refused = `${required} is no longer there`;
+      return { ...nothing, refused };
+    }
+    const { [required]: selectors, ...rest } = fields;
+    const requires = readEndpoints(reader, selectors, {
+      ...context,
+      path: [...context.path, required],
+    });
+    return { ...readCiliumPeers(reader, rest, context), requires };
+  }
   if (used.length === 0) {
     // An entry that names neither peers nor ports selects nobody: the usual
     // way to write a default deny. With ports it means anyone.
@@ -69,12 +96,13 @@ export function readCiliumPeers(
     const read = key.startsWith(side) ? FIELDS[key.slice(side.length)] : null;
     if (read === undefined || read === null) {
       const unmodelled = `${key} is not modelled`;
-      return { peers: null, refused: null, unmodelled };
+      return { ...nothing, peers: null, unmodelled };
     }
     const path = [...context.path, key];
     peers.push(...read(reader, fields[key], { ...context, path }));
   }
-  return { ...nothing, peers };
+  const constrained = used.includes(`${side}Endpoints`);
+  return { ...nothing, peers, constrained };
 }
 
 function readEndpoints(
@@ -100,7 +128,7 @@ function readEntities(
     const entity = reader.word(one, [...path, at], ENTITIES);
     if (entity === undefined) return [];
     return [{
-      matches: (party) => entityHas(entity, party, endpoints.reservedOf(party)),
+      matches: (party) => entityHas(entity, party, endpoints),
     }];
   });
 }
@@ -121,7 +149,7 @@ function readCidrs(
 function readCidrSet(
   reader: SpecReader,
   value: unknown,
-  { path, prefixes, cidrGroups }: RuleContext,
+  { path, prefixes, cidrGroups, notes }: RuleContext,
 ): PeerMatch[] {
   return reader.list(value, path).flatMap((one, at) => {
     const below = [...path, at];
@@ -140,6 +168,7 @@ function readCidrSet(
       return [{ matches: ({ kind }) => kind === "outside" && "unknown" }];
     }
     const group = fields["cidrGroupRef"];
+    if (group !== undefined) notes.volatile = true;
     const blocks = typeof group === "string"
       ? cidrGroups.get(group) ?? []
       : [reader.cidr(fields["cidr"], [...below, "cidr"])].filter((cidr) =>
@@ -156,7 +185,8 @@ function readServices(
   value: unknown,
   context: RuleContext,
 ): PeerMatch[] {
-  const { path, cluster, prefixes } = context;
+  const { path, cluster, prefixes, notes } = context;
+  notes.volatile = true;
   return reader.list(value, path).flatMap((one, at) => {
     const below = [...path, at];
     const fields = reader.mapping(one, below, [
@@ -219,32 +249,38 @@ function serviceMatch(
 }
 
 /**
- * Addresses that a name has in the tape's records count as learnt from the
- * answer; any other address may have been another answer, so it is not known.
+ * Someone outside whose address was given as an answer for the name. Where the
+ * tape has no answer for any name that the rule means, it may be anyone.
  */
 function readFqdns(
   reader: SpecReader,
   value: unknown,
-  { path, cluster, prefixes, namespace }: RuleContext,
+  { path, answers, notes }: RuleContext,
 ): PeerMatch[] {
   return reader.list(value, path).flatMap((one, at): PeerMatch[] => {
     const below: Path = [...path, at];
     const fields = reader.mapping(one, below, ["matchName", "matchPattern"]) ??
       {};
-    const name = fields["matchName"];
-    const unsure: PeerMatch = {
-      matches: ({ kind }) => kind === "outside" && "unknown",
-    };
-    if (typeof name !== "string") return [unsure];
-    const answer = cluster.resolve(
-      name.endsWith(".") ? name : `${name}.`,
-      namespace ?? "default",
-    );
-    if (answer.kind !== "addresses") return [unsure];
-    const blocks = answer.ips.map((ip) =>
-      new Cidr(ip, ip.family === 4 ? 32 : 128)
-    );
-    prefixes.push(...blocks);
-    return blocks.map((cidr) => blockMatch({ cidr, except: [] }));
+    const { matchName, matchPattern } = fields;
+    const match = typeof matchName === "string"
+      ? exactName(matchName)
+      : typeof matchPattern === "string"
+      ? namePattern(matchPattern)
+      : undefined;
+    if (match === undefined) {
+      reader.problem(below, {
+        reason: `${path.at(-1)}[${at}] names nothing`,
+        expected: "matchName or matchPattern",
+      });
+      return [];
+    }
+    notes.names.push(match);
+    notes.volatile = true;
+    const known = Object.keys(answers).some(match);
+    return [{
+      matches: (party) =>
+        party.kind === "outside" &&
+        (party.names.some(match) || (known ? false : "unknown")),
+    }];
   });
 }

@@ -13,7 +13,11 @@ import {
   type Path,
   SpecReader,
 } from "../../core/policy/spec_reader.ts";
+import type { PeerMatch } from "../../core/policy/party.ts";
 import { readCiliumRule } from "./cilium_rule.ts";
+import type { NameMatch } from "./dns_name.ts";
+import type { Answers } from "./dns_names.ts";
+import type { Settings } from "./options.ts";
 import { type Endpoints, readEndpointSelector } from "./selector.ts";
 
 /** Everything that reading a policy of Cilium's own kinds needs to know. */
@@ -22,6 +26,17 @@ export interface ReadContext {
   readonly endpoints: Endpoints;
   /** CiliumCIDRGroup name -> its prefixes. */
   readonly cidrGroups: ReadonlyMap<string, readonly Cidr[]>;
+  readonly settings: Pick<Settings, "minor">;
+  /** DNS answers on the tape. */
+  readonly answers: Answers;
+}
+
+/** What one object's rules speak of beyond themselves. */
+export interface ReadNotes {
+  /** Names that are looked up. */
+  readonly names: NameMatch[];
+  /** They depend on other objects, and are read again when anything changes. */
+  volatile: boolean;
 }
 
 /** Policies read, what is wrong with them, and what of them is not loaded. */
@@ -29,6 +44,9 @@ export interface ReadCiliumPolicies {
   readonly policies: readonly Policy[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly string[];
+  readonly names: readonly NameMatch[];
+  /** It speaks of other objects, so that it is read again when those change. */
+  readonly volatile: boolean;
 }
 
 /** Whether an object is a policy of Cilium's own kinds. */
@@ -51,22 +69,32 @@ export function readCiliumPolicy(
     .map((spec, at) => [spec, ["specs", at]]);
   if (object.spec !== undefined) parts.unshift([object.spec, ["spec"]]);
   const warnings: string[] = [];
+  const refusals: string[] = [];
+  const notes: ReadNotes = { names: [], volatile: false };
   const policies = parts.flatMap(([spec, path]) =>
-    readSpec(reader, spec, { ...context, path, warnings })
+    readSpec(reader, spec, { ...context, path, warnings, refusals, notes })
   );
   // One part that is refused keeps the whole object out (rule_validation.go, Sanitize).
-  const refused = warnings.length > 0;
   return {
-    policies: refused ? [] : policies,
+    policies: refusals.length > 0 ? [] : policies,
     problems: reader.problems,
-    warnings,
+    ...notes,
+    warnings: [
+      ...refusals.map((why) => `${reader.name} is not loaded: ${why}`),
+      ...warnings.map((what) => `${reader.name} ${what}`),
+    ],
   };
 }
 
 interface SpecContext extends ReadContext {
   readonly path: Path;
   readonly warnings: string[];
+  readonly refusals: string[];
+  readonly notes: ReadNotes;
 }
+
+/** First release in which a policy may leave the default as it is (pkg/policy/api/rule.go, EnableDefaultDeny). */
+const DEFAULT_DENY_SINCE = 16;
 
 const SECTIONS = [
   ["ingress", "ingress", "allow"],
@@ -80,7 +108,7 @@ function readSpec(
   value: unknown,
   context: SpecContext,
 ): Policy[] {
-  const { path, warnings } = context;
+  const { path, warnings, refusals } = context;
   const spec = reader.mapping(value, path, [
     "endpointSelector",
     "nodeSelector",
@@ -93,11 +121,12 @@ function readSpec(
   const namespace = reader.object.kind === "CiliumNetworkPolicy"
     ? reader.object.metadata.namespace ?? "default"
     : null;
-  if (spec["nodeSelector"] !== undefined) return [];
+  if (spec["nodeSelector"] !== undefined) {
+    warnings.push("does nothing: it is about nodes, and the host firewall off");
+    return [];
+  }
   if (spec["endpointSelector"] === undefined) {
-    warnings.push(
-      `${reader.name} is not loaded: neither endpointSelector nor nodeSelector`,
-    );
+    refusals.push("neither endpointSelector nor nodeSelector");
     return [];
   }
   const subject = readEndpointSelector(reader, spec["endpointSelector"], {
@@ -107,6 +136,7 @@ function readSpec(
     subject: true,
   });
   const prefixes: Cidr[] = [];
+  const requires = { ingress: [] as PeerMatch[], egress: [] as PeerMatch[] };
   const rules = SECTIONS.flatMap(([section, direction, verdict]) =>
     reader.list(spec[section], [...path, section]).flatMap((item, at) =>
       readCiliumRule(reader, item, {
@@ -116,6 +146,7 @@ function readSpec(
         direction,
         verdict,
         prefixes,
+        requires,
       })
     )
   );
@@ -123,12 +154,16 @@ function readSpec(
     name: reader.name,
     tier: TIER.normal,
     namespace,
-    selects: (party) => party.kind === "pod" && subject.matches(party),
+    selects: (party) =>
+      (party.kind === "pod" || party.kind === "role") && subject.matches(party),
     isolates: {
-      ingress: isolation(reader, { spec, path, direction: "ingress" }),
-      egress: isolation(reader, { spec, path, direction: "egress" }),
+      ingress: isolation(reader, { ...context, spec, direction: "ingress" }),
+      egress: isolation(reader, { ...context, spec, direction: "egress" }),
     },
     rules: rules satisfies PolicyRule[],
+    ...(requires.ingress.length + requires.egress.length > 0
+      ? { requires }
+      : {}),
     prefixes,
   }];
 }
@@ -139,12 +174,12 @@ function readSpec(
  */
 function isolation(
   reader: SpecReader,
-  { spec, path, direction }: {
+  { spec, path, direction, settings }: SpecContext & {
     readonly spec: Mapping;
-    readonly path: Path;
     readonly direction: PolicyDirection;
   },
 ) {
+  const known = settings.minor >= DEFAULT_DENY_SINCE;
   const wanted = reader.mapping(spec["enableDefaultDeny"], [
     ...path,
     "enableDefaultDeny",
@@ -154,7 +189,9 @@ function isolation(
     const list = spec[name];
     return Array.isArray(list) && list.length > 0;
   });
-  const isolates = typeof wanted === "boolean" ? wanted : section !== undefined;
+  const isolates = known && typeof wanted === "boolean"
+    ? wanted
+    : section !== undefined;
   if (!isolates) return null;
   return reader.rule(
     [...path, section ?? "enableDefaultDeny"],

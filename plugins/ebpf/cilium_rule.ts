@@ -5,6 +5,7 @@ import {
   type PortMatch,
   type RuleVerdict,
 } from "../../core/policy/policy.ts";
+import type { PeerMatch } from "../../core/policy/party.ts";
 import type { Cidr } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
 import type {
@@ -13,7 +14,7 @@ import type {
   SpecReader,
 } from "../../core/policy/spec_reader.ts";
 import { readCiliumPeers } from "./cilium_peers.ts";
-import type { ReadContext } from "./cilium_policy.ts";
+import type { ReadContext, ReadNotes } from "./cilium_policy.ts";
 import { readL7 } from "./cilium_l7.ts";
 
 /** Where a rule is and what it is for. */
@@ -23,7 +24,11 @@ export interface RuleContext extends ReadContext {
   readonly direction: PolicyDirection;
   readonly verdict: RuleVerdict;
   readonly prefixes: Cidr[];
-  readonly warnings: string[];
+  /** Why the agent refuses the object. */
+  readonly refusals: string[];
+  readonly notes: ReadNotes;
+  /** What narrows the rules of the subjects. */
+  readonly requires: Record<PolicyDirection, PeerMatch[]>;
 }
 
 /** Reads one entry of a section; it makes a rule for each entry of its `toPorts`. */
@@ -36,11 +41,10 @@ export function readCiliumRule(
   const fields = reader.mapping(item, path) ?? {};
   const peers = readCiliumPeers(reader, fields, context);
   if (peers.refused !== null) {
-    context.warnings.push(
-      `${reader.name} is not loaded: ${path.join(".")}: ${peers.refused}`,
-    );
+    context.refusals.push(`${path.join(".")}: ${peers.refused}`);
     return [];
   }
+  context.requires[direction].push(...peers.requires);
   const rule = {
     ...PLAIN_RULE,
     direction,
@@ -48,15 +52,14 @@ export function readCiliumRule(
     peers: peers.peers,
     authentication: authenticationOf(reader, fields, path),
     unmodelled: peers.unmodelled,
+    constrained: peers.constrained,
     rule: reader.rule(path, `${path.slice(-2)[0]}[${path.at(-1)}]`),
   };
   const toPorts = reader.list(fields["toPorts"], [...path, "toPorts"]);
   const icmps = reader.list(fields["icmps"], [...path, "icmps"]);
   if (icmps.length > 0) {
     if (toPorts.length > 0) {
-      context.warnings.push(
-        `${reader.name} is not loaded: ${path.join(".")}: icmps beside toPorts`,
-      );
+      context.refusals.push(`${path.join(".")}: icmps beside toPorts`);
       return [];
     }
     const ports = icmps.flatMap((one, at) =>
@@ -71,7 +74,12 @@ export function readCiliumRule(
     return {
       ...rule,
       ports: readPorts(reader, entry, below),
-      l7: readL7(reader, entry, { path: below, rule: rule.rule }),
+      l7: readL7(reader, entry, {
+        path: below,
+        rule: rule.rule,
+        direction,
+        refuse: (why) => context.refusals.push(`${below.join(".")}: ${why}`),
+      }),
     };
   });
 }

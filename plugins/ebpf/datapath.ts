@@ -6,21 +6,34 @@ import type { Party } from "../../core/policy/party.ts";
 import { type Holder } from "../../core/policy/party_table.ts";
 import { partyFor, type PolicyIndex } from "../../core/policy/policy_index.ts";
 import { type CompiledPolicies, WORLD } from "./compile_policies.ts";
+import type { DnsNames } from "./dns_names.ts";
 import { identityText } from "./labels.ts";
 import type { HookContext, Overlay } from "../../core/replay/plugin.ts";
+import { IDENTITY, markedIdentity, ROLES } from "./identity.ts";
+import type { MaglevTables } from "./maglev_pick.ts";
+import type { NodeAddresses } from "./node_addresses.ts";
 import type { Settings } from "./options.ts";
 import type { ServiceMap } from "./service_map.ts";
 
 /** Everything that is the same on all nodes. */
 export interface Compiled {
+  /** What is not enforced or not modelled, and why. */
+  readonly warnings: readonly string[];
   readonly settings: Settings;
   readonly cluster: ClusterView;
   readonly policies: CompiledPolicies;
   readonly services: ServiceMap;
+  readonly names: DnsNames;
+  /** Null: backends are picked at random. */
+  readonly maglev: MaglevTables | null;
   /** In tunnel mode, each node's device towards other nodes' pods. */
   readonly overlays: ReadonlyMap<string, Overlay>;
   /** Nodes by the addresses of those devices. */
   readonly hostDevices: ReadonlyMap<string, Holder>;
+  /** What the agents of all nodes have addresses for. */
+  readonly nodeAddresses: ReadonlyMap<string, NodeAddresses>;
+  /** Health endpoints and ingress proxies by address. */
+  readonly roles: ReadonlyMap<string, Holder>;
   /** Some rule looks into conversations, so connections may end at a proxy. */
   readonly inspects: boolean;
 }
@@ -31,12 +44,17 @@ export class NodeDatapath {
   readonly settings: Settings;
   readonly cluster: ClusterView;
   readonly services: ServiceMap;
+  readonly names: DnsNames;
+  readonly maglev: MaglevTables | null;
   readonly index: PolicyIndex;
   readonly inspects: boolean;
   /** The address that masquerading and node port forwarding give, by family. */
   readonly address: Readonly<Record<4 | 6, Ip | undefined>>;
   /** In tunnel mode, the device towards other nodes' pods. */
   readonly overlay: Overlay | null;
+  /** What the node's ingress proxy sends to pods from, by family. */
+  readonly ingressAddress: Readonly<Record<4 | 6, Ip | undefined>>;
+  readonly #roles: ReadonlyMap<string, Holder>;
   /** Nodes by the address of that device. */
   readonly #hostDevices: ReadonlyMap<string, Holder>;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
@@ -47,6 +65,8 @@ export class NodeDatapath {
     this.settings = compiled.settings;
     this.cluster = compiled.cluster;
     this.services = compiled.services;
+    this.names = compiled.names;
+    this.maglev = compiled.maglev;
     this.index = compiled.policies.index;
     this.inspects = compiled.inspects;
     this.#reservedOf = compiled.policies.reservedOf;
@@ -56,29 +76,60 @@ export class NodeDatapath {
     this.address = { 4: ofFamily(4), 6: ofFamily(6) };
     this.overlay = compiled.overlays.get(node.name) ?? null;
     this.#hostDevices = compiled.hostDevices;
+    this.#roles = compiled.roles;
+    const own = compiled.nodeAddresses.get(node.name)?.ingress ?? [];
+    const ingress = (family: 4 | 6) => own.find((ip) => ip.family === family);
+    this.ingressAddress = { 4: ingress(4), 6: ingress(6) };
   }
 
   /** Who has an address: `cilium_ipcache_v2` and `cilium_lxc` in one. */
   holderOf(ip: Ip): Holder {
-    return this.index.holderOf(ip);
+    const holder = this.index.holderOf(ip);
+    if (holder.kind !== "outside" || this.#roles.size === 0) return holder;
+    return this.#roles.get(ip.text) ?? holder;
   }
 
   partyOf(holder: Holder): Party {
     return partyFor(holder, this.node.name);
   }
 
+  /** Whom a packet is for, by the address and, outside, the names it was looked up by. */
+  receiverOf(
+    holder: Holder,
+    { destination, context, alive }: {
+      readonly destination: Ip;
+      readonly context: HookContext;
+      /** The connection has been let through before. */
+      readonly alive: boolean;
+    },
+  ): Party {
+    const party = this.partyOf(holder);
+    if (holder.kind !== "outside" || this.names.none) return party;
+    const names = this.names.of(destination, { context, alive });
+    return names.length === 0 ? party : this.index.outside(party.prefix, names);
+  }
+
+  /** Who has an address to the pods of other nodes. */
+  partyElsewhere(ip: Ip): Party {
+    const holder = this.holderOf(ip);
+    return holder.kind === "node" ? holder.remote : holder.party;
+  }
+
   /**
-   * Who a packet is from: whom the tunnel header says, else whoever has the
-   * address. The node's own address is not believed of what it forwards,
+   * Who a packet is from: whom the mark or the tunnel header says, else
+   * whoever has the address. The node's own address is not believed of what it forwards,
    * which may be someone else's behind a masquerade; such packets are the
    * world's (bpf/lib/identity.h, inherit_identity_from_host; bpf/bpf_host.c,
    * resolve_srcid_ipv4; cilium/cilium issues 19010, 23603).
    */
-  senderOf({ source }: Packet, { tunnelId, owner }: HookContext): Party {
-    if (tunnelId === IDENTITY.world) return this.#world(source.family);
-    if (tunnelId !== null && tunnelId >= IDENTITY.firstPod) {
-      return this.index.parties[tunnelId - IDENTITY.firstPod]!;
+  senderOf({ source, mark }: Packet, { tunnelId, owner }: HookContext): Party {
+    const number = (mark === 0 ? 0 : markedIdentity(mark)) || (tunnelId ?? 0);
+    if (number === IDENTITY.world) return this.#world(source.family);
+    if (number >= IDENTITY.firstPod) {
+      return this.index.parties[number - IDENTITY.firstPod]!;
     }
+    const role = ROLES[number];
+    if (role !== undefined) return this.index.role(role);
     const holder = this.#hostDevices.get(source.text) ?? this.holderOf(source);
     return this.isOwn(holder) && owner === null
       ? this.#world(source.family)
@@ -104,6 +155,12 @@ export class NodeDatapath {
     );
   }
 
+  /** Whether a proxy of this node may have a pod's or an ingress address as its own. */
+  get endsAtProxies(): boolean {
+    const { 4: v4, 6: v6 } = this.ingressAddress;
+    return this.inspects || v4 !== undefined || v6 !== undefined;
+  }
+
   /** Whether an address is this node's own. */
   isOwn(holder: Holder): boolean {
     return holder.kind === "node" && holder.node.name === this.node.name;
@@ -115,18 +172,8 @@ export class NodeDatapath {
   }
 }
 
-/** Numbers of reserved identities (pkg/identity/numericidentity.go), and the first of pods'. */
-export const IDENTITY = {
-  world: 2,
-  remoteNode: 6,
-  firstPod: 256,
-} as const;
-
 /** What a pod that reaches itself through its Service is seen as (ipv4-service-loopback-address and its twin). */
 export const LOOPBACK: Readonly<Record<4 | 6, Ip>> = {
   4: Ip.of("169.254.42.1"),
   6: Ip.of("fe80::1"),
 };
-
-/** Marks of the proxy's packets (bpf/lib/common.h, MARK_MAGIC_PROXY_*). */
-export const PROXY_MARK = { ingress: 0xa00, egress: 0xb00 } as const;

@@ -17,8 +17,12 @@ export function enforce(
   context.charge("lpmLookups", 2);
   const { verdict, rule, l7, authentication } = judgement;
   if (verdict === "deny") {
-    const reason = judgement.explicit ? "POLICY_DENY" : "POLICY_DENIED";
-    return { kind: "drop", reason, rule };
+    return { kind: "drop", reason: denialOf(judgement), rule };
+  }
+  const { staged } = judgement;
+  if (staged !== null) {
+    context.remark(`AUDITED: ${denialOf(staged)}`, staged.rule);
+    if (l7 === null) return { kind: "accept", rule: staged.rule };
   }
   if (verdict === "unknown") {
     return { kind: "unknown", reason: judgement.reason ?? "policy", rule };
@@ -37,4 +41,8 @@ export function enforce(
   }
   const proxy = policyProxy(judgement, { path, direction });
   return { kind: "proxy", proxy, rule };
+}
+
+function denialOf({ explicit }: Judgement): string {
+  return explicit ? "POLICY_DENY" : "POLICY_DENIED";
 }

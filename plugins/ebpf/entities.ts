@@ -1,4 +1,5 @@
 import type { Party } from "../../core/policy/party.ts";
+import { type Endpoints, isLocal } from "./selector.ts";
 import type { Cidr } from "../../core/packet/ip.ts";
 
 /** Names of entities (pkg/policy/api/entity.go). */
@@ -26,6 +27,7 @@ export function reservedLabels(
   apiServers: readonly Cidr[],
 ): readonly string[] {
   if (party.kind === "pod") return [];
+  if (party.role !== null) return [party.role];
   const serves = party.kind === "node"
     ? nodeAddresses(party).some((ip) =>
       apiServers.some((server) => server.contains(ip))
@@ -40,11 +42,11 @@ export function reservedLabels(
   return serves ? [own, "kube-apiserver"] : [own];
 }
 
-/** Whether an entity has a party, whose reserved labels are given. */
+/** Whether an entity has a party. */
 export function entityHas(
   entity: Entity,
   party: Party,
-  reserved: readonly string[],
+  { reservedOf, clusterName }: Endpoints,
 ): boolean {
   switch (entity) {
     case "all":
@@ -56,17 +58,18 @@ export function entityHas(
       return party.kind === "outside" &&
         party.prefix?.base.family === (entity === "world-ipv4" ? 4 : 6);
     case "cluster":
-      return party.kind !== "outside";
+      // Other clusters of a mesh are no part of it.
+      return party.kind !== "outside" &&
+        isLocal(party, { clusterName });
     case "host":
     case "remote-node":
     case "kube-apiserver":
-      return reserved.includes(entity);
-    // Envoy's own address, health endpoints and endpoints without an identity
-    // are nobody that a tape can name.
+      return reservedOf(party).includes(entity);
     case "init":
     case "ingress":
     case "unmanaged":
     case "health":
+      return party.role === entity;
     case "none":
       return false;
   }

@@ -4,7 +4,8 @@ import { Cluster } from "../../core/cluster/cluster.ts";
 import type { KubeObject } from "../../core/cluster/model.ts";
 import { importManifests } from "../../core/import/manifests.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
-import { ciliumProfile, compilePolicies } from "./compile_policies.ts";
+import { compilePolicies } from "./compile_policies.ts";
+import { settingsFrom } from "./options.ts";
 import { ciliumPolicy, networkPolicy, pod, SHOP } from "./_testing.ts";
 
 const CLUSTER = [
@@ -118,12 +119,7 @@ function verdicts(documents: readonly string[]): string[] {
   }
   const { index } = compilePolicies(objects, {
     cluster,
-    profile: ciliumProfile({
-      enforcement: "default",
-      cidrsMatchNodes: false,
-      clusterName: "default",
-    }),
-    adminPolicies: false,
+    settings: settingsFrom({}),
   });
   const pods = [...cluster.pods.values()];
   const peers = [
@@ -162,5 +158,24 @@ Deno.test("a NetworkPolicy and its translation into Cilium's own kind say the sa
       );
     }),
     { numRuns: 40 },
+  );
+});
+
+Deno.test("Cilium's policies in another order, or cut in two by direction, say the same", () => {
+  fc.assert(
+    fc.property(fc.array(draft, { maxLength: 3 }), (drafts) => {
+      const used = drafts.filter(({ ingress, egress }) =>
+        ingress !== null && egress !== null
+      );
+      const whole = used.map((one, at) => asCiliumPolicy(`p${at}`, one));
+      const cut = used.flatMap((one, at) => [
+        asCiliumPolicy(`in${at}`, { ...one, egress: null }),
+        asCiliumPolicy(`out${at}`, { ...one, ingress: null }),
+      ]);
+      const expected = verdicts(whole);
+      assertEquals(verdicts(whole.toReversed()), expected);
+      assertEquals(verdicts(cut), expected);
+    }),
+    { numRuns: 30 },
   );
 });

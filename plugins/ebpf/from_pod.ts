@@ -100,7 +100,8 @@ function sent(
     ? connection.reply.sourcePort
     : policyPort(packet);
   if (!loopback) {
-    const verdict = judge(passage, { party, destination, port });
+    const alive = known !== null;
+    const verdict = judge(passage, { party, destination, port, alive });
     if (verdict !== undefined) {
       actions.push(verdict);
       if (verdict.kind !== "accept" && verdict.kind !== "proxy") return actions;
@@ -187,10 +188,12 @@ function translation(connection: Connection, rule: Rule | null): Action {
 
 function judge(
   { path, packet, context }: Passage,
-  { party, destination, port }: {
+  { party, destination, port, alive }: {
     readonly party: Party;
     readonly destination: Ip;
     readonly port: number;
+    /** The connection has been let through before. */
+    readonly alive: boolean;
   },
 ): Action | undefined {
   context.charge("lpmLookups", 1);
@@ -204,7 +207,7 @@ function judge(
   }
   const judgement = path.index.judgeParties(party, {
     direction: "egress",
-    peer: path.partyOf(holder),
+    peer: path.receiverOf(holder, { destination, context, alive }),
     protocol: packet.protocol,
     port,
   });

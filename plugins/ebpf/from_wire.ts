@@ -30,7 +30,7 @@ export function fromWire(path: NodeDatapath): Handler {
   return function fromWire(packet, context) {
     const arrival = { path, tracker, packet, context };
     const holder = path.holderOf(packet.destination);
-    if (holder.kind === "pod") {
+    if (holder.kind === "pod" || holder.kind === "role") {
       return proxied(arrival) ?? shortWay(packet.destination, path);
     }
     return answered(arrival) ?? served(arrival);
@@ -41,7 +41,7 @@ export function fromWire(path: NodeDatapath): Handler {
 function proxied(
   { path, tracker, packet, context }: Arrival,
 ): Action | undefined {
-  if (!path.inspects) return undefined;
+  if (!path.endsAtProxies) return undefined;
   const { connection, state } = tracker.look(packet, context);
   return connection !== null && state === "reply" &&
       (connection.mark & PASSED.proxied) !== 0
@@ -95,7 +95,9 @@ function served(arrival: Arrival): Action | readonly Action[] | undefined {
   const { sourceRanges } = frontend;
   if (sourceRanges !== null) {
     context.charge("lpmLookups", 1);
-    if (!sourceRanges.some((range) => range.contains(packet.source))) {
+    const { ranges, deny } = sourceRanges;
+    const listed = ranges.some((range) => range.contains(packet.source));
+    if (listed === deny) {
       return { kind: "drop", reason: "DENIED_BY_LB_SRC_RANGE_CHECK", rule };
     }
   }
@@ -104,6 +106,10 @@ function served(arrival: Arrival): Action | readonly Action[] | undefined {
     client: () => packet.source.text,
     context,
     affinity: path.settings.sessionAffinity,
+    // Only what comes from outside is hashed (kubeproxy-free.rst, Maglev).
+    ...(path.maglev === null
+      ? {}
+      : { hashed: { packet, tables: path.maglev } }),
   });
   if (backend === undefined) {
     return frontend.isLocal("external")

@@ -1,6 +1,7 @@
 import type {
   Pod,
   PortEndpoint,
+  Protocol,
   Service,
   ServicePort,
 } from "../../core/cluster/model.ts";
@@ -18,6 +19,21 @@ export type FrontendType =
   | "ExternalIPs"
   | "HostPort";
 
+/** Counts the changes of the cluster, after each of which endpoints may be others. */
+export interface ChangeClock {
+  changes: number;
+}
+
+/** The clients a frontend is for. */
+export interface SourceRanges {
+  readonly ranges: readonly Cidr[];
+  /** It is for everyone else. */
+  readonly deny: boolean;
+}
+
+/** Turns the ranges into those who may not (pkg/annotation, service.cilium.io/src-ranges-policy). */
+const RANGES_POLICY = "service.cilium.io/src-ranges-policy";
+
 /** One address and port that is load balanced. */
 export class Frontend {
   readonly type: FrontendType;
@@ -25,11 +41,16 @@ export class Frontend {
   readonly rule: Rule;
   /** Names it in tables: `shop/web:http NodePort 4`. */
   readonly key: string;
+  readonly protocol: Protocol;
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
-  readonly sourceRanges: readonly Cidr[] | null;
+  readonly sourceRanges: SourceRanges | null;
   readonly #endpoints: () => readonly PortEndpoint[];
   readonly #sets = new Map<string, BackendSet>();
+  readonly #clock: ChangeClock;
+  #at = -1;
+  /** What the sets were made of. */
+  #seen: readonly PortEndpoint[] = [];
 
   constructor(init: {
     readonly type: FrontendType;
@@ -37,13 +58,17 @@ export class Frontend {
     readonly key: string;
     readonly rule: Rule;
     readonly endpoints: () => readonly PortEndpoint[];
-    readonly sourceRanges?: readonly Cidr[];
+    readonly clock: ChangeClock;
+    readonly protocol: Protocol;
+    readonly sourceRanges?: SourceRanges;
   }) {
     this.type = init.type;
+    this.protocol = init.protocol;
     this.service = init.service;
     this.key = init.key;
     this.rule = init.rule;
     this.#endpoints = init.endpoints;
+    this.#clock = init.clock;
     const seconds = init.service?.affinityTimeoutS ?? null;
     this.affinityNs = seconds === null ? null : seconds * 1_000_000_000;
     this.sourceRanges = init.sourceRanges ?? null;
@@ -58,15 +83,24 @@ export class Frontend {
   backends(node: string, scope: "internal" | "external"): BackendSet {
     const local = this.isLocal(scope);
     const key = local ? node : "";
+    if (this.#at !== this.#clock.changes) this.#refresh();
     let set = this.#sets.get(key);
     if (set === undefined) {
-      set = backendSet(this.#endpoints(), {
+      set = backendSet(this.#seen, {
         onlyNode: local ? node : null,
         publishNotReady: this.service?.publishNotReadyAddresses ?? false,
       });
       this.#sets.set(key, set);
     }
     return set;
+  }
+
+  #refresh(): void {
+    this.#at = this.#clock.changes;
+    const endpoints = this.#endpoints();
+    if (endpoints === this.#seen) return;
+    this.#seen = endpoints;
+    this.#sets.clear();
   }
 
   isLocal(scope: "internal" | "external"): boolean {
@@ -89,14 +123,18 @@ export function serviceFrontend(
     readonly family: 4 | 6;
     /** Null: whatever address of a node. */
     readonly ip: Ip | null;
+    /** The ranges of a load balancer hold for its other frontends too (bpf-lb-source-range-all-types). */
+    readonly rangesForAll: boolean;
+    readonly clock: ChangeClock;
   },
 ): Frontend {
   const { cluster, type, family, ip } = at;
   const name = `${service.namespace}/${service.name}`;
   const number = type === "NodePort" ? port.nodePort ?? 0 : port.port;
   const where = ip === null ? `*:${number}` : formatEndpoint(ip, number);
-  const ranged = type === "LoadBalancer" &&
-    service.loadBalancerSourceRanges.length > 0;
+  const ranges = service.loadBalancerSourceRanges;
+  const ranged = ranges.length > 0 &&
+    (type === "LoadBalancer" || at.rangesForAll);
   return new Frontend({
     type,
     service,
@@ -108,22 +146,45 @@ export function serviceFrontend(
       source: service.source,
     },
     endpoints: () => cluster.endpointsOf(service, port, family),
-    ...(ranged ? { sourceRanges: service.loadBalancerSourceRanges } : {}),
+    clock: at.clock,
+    protocol: port.protocol,
+    ...(ranged
+      ? {
+        sourceRanges: {
+          ranges,
+          deny: service.annotations[RANGES_POLICY] === "deny",
+        },
+      }
+      : {}),
   });
 }
 
 /** The frontend of a port that a pod has on its node. */
 export function hostPortFrontend(
   pod: Pod,
-  { port, hostPort, ip }: {
+  { port, hostPort, ip, protocol }: {
+    readonly protocol: Protocol;
     readonly port: number;
     readonly hostPort: number;
     /** The pod's address. */
     readonly ip: Ip;
   },
 ): Frontend {
+  const endpoints: readonly PortEndpoint[] = [{
+    ip,
+    port,
+    ready: true,
+    serving: true,
+    terminating: false,
+    node: pod.node,
+    zone: null,
+    hostname: null,
+    pod: `${pod.namespace}/${pod.name}`,
+    zoneHints: [],
+  }];
   return new Frontend({
     type: "HostPort",
+    protocol,
     service: null,
     key: `${pod.namespace}/${pod.name} ${hostPort} HostPort ${ip.family}`,
     rule: {
@@ -131,17 +192,7 @@ export function hostPortFrontend(
       text: `Pod ${pod.namespace}/${pod.name}`,
       source: pod.source,
     },
-    endpoints: () => [{
-      ip,
-      port,
-      ready: true,
-      serving: true,
-      terminating: false,
-      node: pod.node,
-      zone: null,
-      hostname: null,
-      pod: `${pod.namespace}/${pod.name}`,
-      zoneHints: [],
-    }],
+    endpoints: () => endpoints,
+    clock: { changes: 0 },
   });
 }

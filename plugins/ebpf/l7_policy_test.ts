@@ -197,11 +197,11 @@ Deno.test("server names let TLS through by name, and cut the rest", () => {
 });
 
 Deno.test("L7 rules that are not modelled, and a proxy that is switched off, are unknown", () => {
-  const [dns] = run([
+  const [kafka] = run([
     ...SHOP,
-    l7("web", { rules: `rules: {dns: [{matchName: a.example}]}` }),
+    l7("web", { rules: `rules: {kafka: [{topic: orders}]}` }),
   ], { flows: [{ from: "pod/shop/client", to: "tcp://10.0.2.10:8080" }] });
-  assertEquals(dns?.outcome.verdict, "unknown");
+  assertEquals(kafka?.outcome.verdict, "unknown");
   const [off] = run([
     ...SHOP,
     l7("web", { rules: "rules: {http: [{}]}" }),

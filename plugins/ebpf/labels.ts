@@ -64,7 +64,8 @@ export function identityLabels(
   }
   add(LABEL.namespace, pod.namespace);
   add(LABEL.serviceAccount, pod.serviceAccount);
-  add(LABEL.cluster, cluster);
+  // A pod of another cluster of the mesh says so.
+  add(LABEL.cluster, pod.labels[LABEL.cluster] ?? cluster);
   return labels;
 }
 

@@ -282,3 +282,29 @@ Deno.test("a node port forwarded through a tunnel is the world to policies", () 
   assertEquals(outcome.identity, "reserved:world");
   assertEquals(outcome.reply, true);
 });
+
+Deno.test("source ranges hold for node ports where that is asked for, and can be turned round", () => {
+  const deny = SHOP.map((text) =>
+    text.replace(
+      "metadata: {name: web, namespace: shop}\nspec: {clusterIP",
+      "metadata: {name: web, namespace: shop, annotations: {service.cilium.io/src-ranges-policy: deny}}\nspec: {clusterIP",
+    )
+  );
+  const all = { ...REPLACED, bpf: { lbSourceRangeAllTypes: true } };
+  const verdicts = (
+    documents: readonly string[],
+    values: Readonly<Record<string, unknown>>,
+  ) =>
+    run(documents, {
+      values,
+      flows: ["203.0.113.9", "198.18.0.1"].flatMap((ip) => [
+        { from: `ip/${ip}`, via: "n2", to: "tcp://1.2.3.4:80" },
+        { from: `ip/${ip}`, to: "tcp://192.168.0.2:30080" },
+      ]),
+    }).map(({ outcome }) => outcome.reason ?? outcome.verdict);
+  const out = "DENIED_BY_LB_SRC_RANGE_CHECK";
+  const open = "forwarded";
+  assertEquals(verdicts(SHOP, REPLACED), [open, open, out, open]);
+  assertEquals(verdicts(SHOP, all), [open, open, out, out]);
+  assertEquals(verdicts(deny, all), [out, out, open, open]);
+});

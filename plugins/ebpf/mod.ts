@@ -1,32 +1,40 @@
 import type { KubeObject } from "../../core/cluster/model.ts";
+import type { ClusterView } from "../../core/cluster/view.ts";
 import { PRIORITY } from "../../core/replay/hook.ts";
-import type { Holder } from "../../core/policy/party_table.ts";
-import { definePlugin, type Overlay } from "../../core/replay/plugin.ts";
+import { definePlugin } from "../../core/replay/plugin.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
-import { ciliumProfile, compilePolicies } from "./compile_policies.ts";
+import { Compiler } from "./compiler.ts";
+import { isAgentConfig, readConfigMap } from "./config_map.ts";
 import { connect } from "./connect.ts";
 import { type Compiled, NodeDatapath } from "./datapath.ts";
+import { type Answers, learnRecord } from "./dns_names.ts";
 import { fromPod } from "./from_pod.ts";
 import { fromWire } from "./from_wire.ts";
-import { hostDevice } from "./host_device.ts";
 import {
   masqueradeByNetfilter,
   unmasqueradeByNetfilter,
 } from "./masquerade.ts";
 import { MODELS } from "./models.ts";
 import { type Options, optionsSchema, settingsOf } from "./options.ts";
-import { ServiceMap } from "./service_map.ts";
 import { toPod } from "./to_pod.ts";
 import { toWire } from "./to_wire.ts";
 import { bindTransparent } from "./transparent.ts";
 
 export { describeOptions } from "./options.ts";
 
-/** Policy objects by kind, namespace and name. */
-type State = Record<string, KubeObject>;
+/** Everything folded from events. */
+interface State {
+  /** Policy objects by kind, namespace and name. */
+  readonly objects: Record<string, KubeObject>;
+  readonly answers: Answers;
+}
 
-/** First release that enforces the policy API's ClusterNetworkPolicy. */
-const CLUSTER_NETWORK_POLICY_SINCE = 20;
+/** What was compiled of a state before, so that only what has changed is compiled again. */
+const compilers = new WeakMap<State, {
+  readonly compiler: Compiler;
+  readonly cluster: ClusterView;
+  readonly config: KubeObject | undefined;
+}>();
 
 /** Cilium's datapath: identities, policy, load balancing, masquerading. */
 export default definePlugin({
@@ -34,7 +42,7 @@ export default definePlugin({
     name: "ebpf",
     version: "0.1.0",
     apiVersion: "v1",
-    consumes: ["policy.applied", "policy.deleted"],
+    consumes: ["policy.applied", "policy.deleted", "record.applied"],
     kinds: [
       "networking.k8s.io/NetworkPolicy",
       "cilium.io/CiliumNetworkPolicy",
@@ -58,56 +66,51 @@ export default definePlugin({
     models: MODELS,
   },
   options: optionsSchema,
-  initialState: (): State => ({}),
+  initialState: (): State => ({ objects: {}, answers: {} }),
   evolve(state: State, event): State {
     if (event.type === "policy.applied") {
       const { object } = event.data;
       const { namespace, name } = object.metadata;
-      state[keyOf({ ...object, namespace: namespace ?? null, name })] = object;
+      const key = keyOf({ ...object, namespace: namespace ?? null, name });
+      state.objects[key] = object;
     } else if (event.type === "policy.deleted") {
-      delete state[keyOf(event.data)];
+      delete state.objects[keyOf(event.data)];
+    } else if (event.type === "record.applied") {
+      learnRecord(state.answers, event);
     }
     return state;
   },
   compile(state, cluster, options: Options): Compiled {
-    const settings = settingsOf(options);
-    const objects = Object.keys(state).sort(compareText)
-      .map((key) => state[key]!);
-    const policies = compilePolicies(objects, {
-      cluster,
-      profile: ciliumProfile(settings),
-      adminPolicies: settings.minor >= CLUSTER_NETWORK_POLICY_SINCE,
-    });
-    const overlays = new Map<string, Overlay>();
-    if (settings.tunnel !== null) {
-      for (const [name, node] of cluster.nodes) {
-        overlays.set(name, hostDevice(node, cluster));
-      }
+    const objects = Object.keys(state.objects).sort(compareText)
+      .map((key) => state.objects[key]!);
+    const config = options.fromConfigMap
+      ? objects.find(isAgentConfig)
+      : undefined;
+    let made = compilers.get(state);
+    if (made?.cluster !== cluster || made.config !== config) {
+      const { options: used, warnings } = config === undefined
+        ? { options, warnings: [] }
+        : readConfigMap(config, options);
+      const settings = settingsOf(used);
+      const compiler = new Compiler({ cluster, settings, warnings });
+      compilers.set(state, made = { compiler, cluster, config });
     }
-    return {
-      settings,
-      cluster,
-      policies,
-      overlays,
-      hostDevices: hostDevicesOf(overlays, { cluster, policies }),
-      services: new ServiceMap(cluster, settings),
-      inspects: policies.index.policies.some(({ rules }) =>
-        rules.some(({ l7 }) => l7 !== null)
-      ),
-    };
+    return made.compiler.compile(objects, state.answers);
   },
   overlay: ({ overlays }, node) => overlays.get(node.name) ?? null,
+  addresses: ({ nodeAddresses }, node) =>
+    nodeAddresses.get(node.name)?.ingress ?? [],
   attach(compiled, node) {
     const path = new NodeDatapath(compiled, node);
     const { socketLb, masquerade, kubeProxyReplacement, hostRouting, tunnel } =
       compiled.settings;
-    const { inspects } = compiled;
+    const inspects = path.endsAtProxies;
     const rewritesWire = kubeProxyReplacement || masquerade === "bpf";
     return {
       fromPod: fromPod(path),
       toPod: toPod(path),
       ...(socketLb === "off" ? {} : { connect: connect(path) }),
-      ...(inspects ? { bindTransparent: bindTransparent() } : {}),
+      bindTransparent: bindTransparent(path),
       ...(rewritesWire || hostRouting || inspects
         ? { fromWire: fromWire(path) }
         : {}),
@@ -120,6 +123,8 @@ export default definePlugin({
         : {}),
     };
   },
+  warnings: ({ warnings }) => warnings,
+  kindsOf: ({ fromConfigMap }) => fromConfigMap ? ["ConfigMap"] : [],
   /** All processes in a host's network namespace are one client to session affinity. */
   scopeOf({ settings, cluster }) {
     const sticky = settings.sessionAffinity && settings.socketLb !== "off" &&
@@ -129,22 +134,6 @@ export default definePlugin({
     return sticky ? "node" : "flow";
   },
 });
-
-/** Who has an address of `cilium_host`: the node. */
-function hostDevicesOf(
-  overlays: ReadonlyMap<string, Overlay>,
-  { cluster, policies }: Pick<Compiled, "cluster" | "policies">,
-): Map<string, Holder> {
-  const holders = new Map<string, Holder>();
-  for (const [name, { addresses }] of overlays) {
-    const node = cluster.nodes.get(name)!;
-    const [own] = [...node.internalIps, ...node.externalIps];
-    if (own === undefined) continue;
-    const holder = policies.index.holderOf(own);
-    for (const ip of addresses) holders.set(ip.text, holder);
-  }
-  return holders;
-}
 
 /** The version is left out: an object is the same in each that serves it. */
 function keyOf(

@@ -49,4 +49,25 @@ export const MODELS: readonly ModelClaim[] = [
       "BPF masquerade spares all addresses of nodes, the netfilter one their internal addresses",
     source: "cilium/cilium issue 17177; bpf/lib/nat.h",
   },
+  {
+    claim:
+      "what the proxy of Ingresses and Gateways sends has the identity reserved:ingress, by its mark or its address",
+    source:
+      "cilium/cilium bpf/lib/identity.h, get_identity; pkg/envoy/xds_server.go; issue 34786",
+  },
+  {
+    claim:
+      "toFQDNs has the addresses outside the cluster that DNS answers gave, for their time to live",
+    source: "cilium/cilium pkg/fqdn/cache.go; layer3.rst, DNS based",
+  },
+  {
+    claim:
+      "selectors that name no cluster of a mesh mean every cluster, from 1.19 on their own",
+    source: "cilium/cilium issue 36194, PR 40609",
+  },
+  {
+    claim:
+      "Maglev hashes what comes off the wire by client, ports and protocol into a table that is the same on every node",
+    source: "cilium/cilium pkg/maglev; bpf/lib/hash.h; bpf/lib/lb.h",
+  },
 ];

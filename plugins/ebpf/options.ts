@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { nearest } from "../../core/errors.ts";
 import { Cidr } from "../../core/packet/ip.ts";
+import type { MaglevSettings } from "./maglev_pick.ts";
+import { MAGLEV_DEFAULTS, MAGLEV_SIZES } from "./maps/lb/maglev.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
 
 const flag = z.union([
@@ -28,9 +30,9 @@ const groups = {
     masquerade: flag.default(false),
     hostLegacyRouting: flag.default(false),
     lbExternalClusterIP: flag.default(false),
+    lbSourceRangeAllTypes: flag.default(false),
   }),
   loadBalancer: z.looseObject({
-    /** Both pick each backend equally often, which is all that is compared. */
     algorithm: z.enum(["random", "maglev"]).default("random"),
     mode: z.enum(["snat", "dsr", "hybrid"]).default("snat"),
     serviceNoBackendResponse: z.enum(["reject", "drop"]).default("reject"),
@@ -39,6 +41,26 @@ const groups = {
     range: z.string().regex(/^\d{1,5},\d{1,5}$/).default("30000,32767"),
   }),
   endpointRoutes: z.looseObject({ enabled: flag.default(false) }),
+  ingressController: z.looseObject({ enabled: flag.default(false) }),
+  gatewayAPI: z.looseObject({ enabled: flag.default(false) }),
+  envoyConfig: z.looseObject({ enabled: flag.default(false) }),
+  maglev: z.looseObject({
+    tableSize: z.coerce.number().refine(
+      (size) => MAGLEV_SIZES.some((one) => one === size),
+      { error: `must be one of ${MAGLEV_SIZES.join(", ")}` },
+    ).default(MAGLEV_DEFAULTS.size),
+    hashSeed: z.string().regex(/^[A-Za-z0-9+/]{16}$/, {
+      error: "must be twelve bytes in base64",
+    }).default(MAGLEV_DEFAULTS.seed),
+  }),
+  dnsProxy: z.looseObject({
+    minTtl: z.union([z.literal(""), z.coerce.number().int().min(0)]).default(
+      "",
+    ),
+  }),
+  clustermesh: z.looseObject({
+    policyDefaultLocalCluster: flag.optional(),
+  }),
   cluster: z.looseObject({ name: z.string().default("default") }),
 } as const;
 
@@ -63,6 +85,13 @@ const values = z.looseObject({
   loadBalancer: groups.loadBalancer.prefault({}),
   nodePort: groups.nodePort.prefault({}),
   endpointRoutes: groups.endpointRoutes.prefault({}),
+  ingressController: groups.ingressController.prefault({}),
+  gatewayAPI: groups.gatewayAPI.prefault({}),
+  envoyConfig: groups.envoyConfig.prefault({}),
+  maglev: groups.maglev.prefault({}),
+  dnsProxy: groups.dnsProxy.prefault({}),
+  clustermesh: groups.clustermesh.prefault({}),
+  policyAuditMode: flag.default(false),
   cluster: groups.cluster.prefault({}),
 });
 
@@ -70,6 +99,16 @@ const values = z.looseObject({
 export const optionsSchema = z.strictObject({
   version: z.string().regex(/^1\.\d{1,2}(\.\d{1,3})?$/).default("1.18"),
   values: values.prefault({}),
+  /** Policies that are told, not enforced; Cilium itself knows all or none. */
+  audit: z.strictObject({
+    namespaces: z.array(z.string()).default([]),
+    /** `CiliumNetworkPolicy shop/deny-all`, as rules name them. */
+    policies: z.array(z.string()).default([]),
+  }).prefault({}),
+  /** The ConfigMap cilium-config on the tape counts in place of the values. */
+  fromConfigMap: flag.default(false),
+  /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */
+  dnsAnswers: z.enum(["assumed", "asked"]).default("assumed"),
 }).prefault({}).superRefine(({ values }, context) => {
   if (values.socketLB.enabled === false && values.kubeProxyReplacement) {
     context.addIssue({
@@ -97,6 +136,11 @@ export const optionsSchema = z.strictObject({
 
 export type Options = z.infer<typeof optionsSchema>;
 
+/** What options mean, checked, with everything left out at its default. */
+export function settingsFrom(options: unknown): Settings {
+  return settingsOf(optionsSchema.parse(options));
+}
+
 /** The options as the datapath is compiled with them. */
 export interface Settings {
   /** Minor release of 1.x. */
@@ -106,6 +150,10 @@ export interface Settings {
   readonly socketLb: "off" | "host" | "all";
   readonly sessionAffinity: boolean;
   readonly externalClusterIp: boolean;
+  /** A load balancer's source ranges hold for its node ports too. */
+  readonly rangesForAll: boolean;
+  /** Null: backends are picked at random. */
+  readonly maglev: MaglevSettings | null;
   readonly noBackend: "reject" | "drop";
   readonly forwarding: "snat" | "dsr" | "hybrid";
   readonly nodePorts: { readonly from: number; readonly to: number };
@@ -123,23 +171,43 @@ export interface Settings {
   readonly enforcement: "default" | "always" | "never";
   readonly cidrsMatchNodes: boolean;
   readonly l7Proxy: boolean;
+  /** Nodes have an address for the proxy of Ingresses and Gateways. */
+  readonly ingress: boolean;
   readonly clusterName: string;
+  /** Selectors that name no cluster mean this one. */
+  readonly localByDefault: boolean;
+  readonly audit: {
+    readonly all: boolean;
+    readonly namespaces: readonly string[];
+    readonly policies: readonly string[];
+  };
+  readonly dns: { readonly minTtlS: number; readonly assumed: boolean };
 }
 
+/** First release in which selectors are local unless they say otherwise (Documentation/network/clustermesh/policy.rst). */
+const LOCAL_CLUSTER_SINCE = 19;
+
 /** Works out what the values amount to, as the agent does when it starts. */
-export function settingsOf({ version, values }: Options): Settings {
+export function settingsOf(
+  { version, values, audit, dnsAnswers }: Options,
+): Settings {
+  const minor = Number(version.split(".")[1]);
   const { kubeProxyReplacement, socketLB, bpf } = values;
   const socket = kubeProxyReplacement || socketLB.enabled === true;
   const [from, to] = values.nodePort.range.split(",").map(Number);
   const masquerading = values.enableIPv4Masquerade ||
     values.enableIPv6Masquerade;
   return {
-    minor: Number(version.split(".")[1]),
+    minor,
     kubeProxyReplacement,
     socketLb: !socket ? "off" : socketLB.hostNamespaceOnly ? "host" : "all",
     // Without the replacement it is off unless asked for (cilium/cilium PR 16179, issue 35254).
     sessionAffinity: kubeProxyReplacement || values.sessionAffinity,
     externalClusterIp: bpf.lbExternalClusterIP,
+    rangesForAll: bpf.lbSourceRangeAllTypes,
+    maglev: values.loadBalancer.algorithm === "maglev"
+      ? { size: values.maglev.tableSize, seed: values.maglev.hashSeed }
+      : null,
     noBackend: values.loadBalancer.serviceNoBackendResponse,
     forwarding: values.loadBalancer.mode,
     nodePorts: { from: from!, to: to! },
@@ -157,7 +225,16 @@ export function settingsOf({ version, values }: Options): Settings {
     enforcement: values.policyEnforcementMode,
     cidrsMatchNodes: values.policyCIDRMatchMode.includes("nodes"),
     l7Proxy: values.l7Proxy,
+    ingress: values.ingressController.enabled || values.gatewayAPI.enabled ||
+      values.envoyConfig.enabled,
     clusterName: values.cluster.name,
+    localByDefault: values.clustermesh.policyDefaultLocalCluster ??
+      minor >= LOCAL_CLUSTER_SINCE,
+    audit: { all: values.policyAuditMode, ...audit },
+    dns: {
+      minTtlS: Number(values.dnsProxy.minTtl),
+      assumed: dnsAnswers === "assumed",
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { matchRequest } from "../../core/l7/match_request.ts";
 import { viewRequest } from "../../core/l7/request.ts";
 import { inDomain } from "../../core/l7/host.ts";
-import type { HttpRequest } from "../../core/packet/packet.ts";
+import type { HttpRequest, Payload } from "../../core/packet/packet.ts";
 import type { Judgement } from "../../core/policy/judgement.ts";
 import type { L7Condition, PolicyDirection } from "../../core/policy/policy.ts";
 import type {
@@ -11,7 +11,9 @@ import type {
   ProxyDecision,
 } from "../../core/replay/plugin.ts";
 import type { Rule } from "../../core/source.ts";
-import { type NodeDatapath, PROXY_MARK } from "./datapath.ts";
+import type { NodeDatapath } from "./datapath.ts";
+import { noteQuestion } from "./dns_names.ts";
+import { PROXY_MARK } from "./identity.ts";
 import { keepSource } from "./transparent.ts";
 
 /** The user that the proxy's process runs as. */
@@ -29,8 +31,9 @@ export function policyProxy(
     readonly direction: PolicyDirection;
   },
 ): Proxy {
+  const dns = judgement.l7?.some(({ kind }) => kind === "dns-name") ?? false;
   return {
-    name: `cilium-envoy of ${path.node.name}`,
+    name: `${dns ? "DNS proxy" : "cilium-envoy"} of ${path.node.name}`,
     place: { kind: "node", name: path.node.name },
     handle: (exchange, context) =>
       decide(judgement, exchange) ??
@@ -47,6 +50,9 @@ function forward(
   },
 ): ProxyDecision {
   keepSource(packet, context);
+  if (payload.kind === "opaque" && payload.question !== undefined) {
+    noteQuestion(payload.question, context);
+  }
   return {
     kind: "forward",
     destination: packet.destination,
@@ -68,6 +74,9 @@ function decide(
   { payload }: Exchange,
 ): ProxyDecision | undefined {
   const conditions = l7 ?? [];
+  if (conditions.some(({ kind }) => kind === "dns-name")) {
+    return decideQuestion(conditions, { payload, free, rule });
+  }
   const parsesHttp = conditions.some(({ kind }) => kind === "http");
   if (payload.kind === "http") {
     const answer = free || anyHolds(conditions, payload.request);
@@ -102,6 +111,38 @@ function decide(
     ? "TLS server name policy: no server name"
     : `TLS server name policy: ${name} is not allowed`;
   return { kind: "reset", verdict: "rejected", reason, rule };
+}
+
+/** A question for a name that no rule has is answered REFUSED (pkg/fqdn/dnsproxy; --tofqdns-dns-reject-response-code). */
+function decideQuestion(
+  conditions: readonly L7Condition[],
+  { payload, free, rule }: {
+    readonly payload: Payload;
+    readonly free: boolean;
+    readonly rule: Rule | null;
+  },
+): ProxyDecision | undefined {
+  const question = payload.kind === "opaque" ? payload.question : undefined;
+  const allowed = free ||
+    conditions.some((condition) =>
+      condition.kind === "dns-name" &&
+      (condition.anyName ||
+        question !== undefined && condition.allows(question))
+    );
+  if (allowed) return undefined;
+  if (question === undefined) {
+    const reason = "a DNS rule, and it is not said which name is asked for";
+    return { kind: "unknown", reason, rule };
+  }
+  return {
+    kind: "respond",
+    status: 0,
+    verdict: "rejected",
+    reason: "DNS REFUSED",
+    location: null,
+    route: null,
+    rule,
+  };
 }
 
 /** Whether one condition holds; else the first that cannot be decided. */

@@ -8,6 +8,10 @@ import { bareKey, LABEL, selectorKey } from "./labels.ts";
 export interface Endpoints {
   labelsOf(party: Party): Labels;
   reservedOf(party: Party): readonly string[];
+  /** Of the cluster whose policies these are. */
+  readonly clusterName: string;
+  /** Selectors that name no cluster mean this one (policy-default-local-cluster). */
+  readonly localByDefault: boolean;
 }
 
 /** A selector of endpoints, tied to a namespace where its policy is. */
@@ -38,9 +42,14 @@ export function readEndpointSelector(
   const named = keys.some(namesNamespace);
   const tied = namespace !== null && (subject || !reserved && !named);
   // `{}` is every pod, never the world or a node: it asks for a namespace label.
-  const podsOnly = tied || !reserved;
+  // Subjects of a clusterwide policy are all endpoints, the proxy's included.
+  const podsOnly = tied || !reserved && !(subject && namespace === null);
+  // Policies are about their own cluster's endpoints only.
+  const local = subject || endpoints.localByDefault &&
+      !keys.some((key) => bareKey(key) === LABEL.cluster);
   return {
     matches: (party) =>
+      (!local || isLocal(party, endpoints)) &&
       (!podsOnly || party.kind === "pod" || hasReserved(selector)) &&
       (!tied || party.namespace === namespace) &&
       selector.matches(endpoints.labelsOf(party)),
@@ -50,6 +59,15 @@ export function readEndpointSelector(
 /** A selector by a bare key such as `any:host` may mean a reserved label too. */
 function hasReserved({ requirements }: Selector): boolean {
   return requirements.some(({ key }) => key.startsWith("reserved:"));
+}
+
+/** Whether a party is no other cluster's pod. */
+export function isLocal(
+  { kind, labels }: Party,
+  { clusterName }: Pick<Endpoints, "clusterName">,
+): boolean {
+  const cluster = labels[LABEL.cluster];
+  return kind !== "pod" || cluster === undefined || cluster === clusterName;
 }
 
 function namesNamespace(key: string): boolean {

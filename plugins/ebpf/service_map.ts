@@ -4,6 +4,7 @@ import type { Ip } from "../../core/packet/ip.ts";
 import { protocolNumber } from "../../core/policy/match_rule.ts";
 import {
   type Frontend,
+  type FrontendType,
   hostPortFrontend,
   serviceFrontend,
 } from "./frontend.ts";
@@ -11,12 +12,24 @@ import type { Settings } from "./options.ts";
 
 type Ports = Map<number, Frontend>;
 
+/** Frontends that one Service has, with what is needed to take them out again. */
+interface Held {
+  readonly service: Service;
+  readonly entries: readonly {
+    readonly ports: Ports;
+    readonly key: number;
+    readonly frontend: Frontend;
+  }[];
+}
+
 /**
  * Frontends by address, protocol and port: `cilium_lb4_services_v2` and its
  * IPv6 twin. Node ports stand under the wildcard address; every node has the
  * same map but for the slots behind a frontend.
  */
 export class ServiceMap {
+  readonly #cluster: ClusterView;
+  readonly #settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">;
   readonly #v4 = new Map<number, Ports>();
   readonly #v6 = new Map<string, Ports>();
   readonly #nodePorts: Readonly<Record<4 | 6, Ports>> = {
@@ -25,20 +38,61 @@ export class ServiceMap {
   };
   /** By node, then family: ports of pods on their node. */
   readonly #hostPorts = new Map<string, Readonly<Record<4 | 6, Ports>>>();
+  readonly #clock = { changes: 0 };
+  readonly #held = new Map<string, Held>();
+  /** Two Services claim one address: who has it depends on all of them. */
+  #contested = false;
+  #hostPods: readonly Pod[] = [];
 
   constructor(
     cluster: ClusterView,
-    settings: Pick<Settings, "kubeProxyReplacement">,
+    settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">,
   ) {
-    const replaces = settings.kubeProxyReplacement;
-    for (const service of cluster.services.values()) {
-      if (service.type === "ExternalName" || service.headless) continue;
-      this.#addService(service, { cluster, replaces });
+    this.#cluster = cluster;
+    this.#settings = settings;
+    this.refresh();
+  }
+
+  /** Takes in what has changed in the cluster. */
+  refresh(): void {
+    this.#clock.changes++;
+    const { services } = this.#cluster;
+    const changed = [...services].filter(([key, service]) =>
+      this.#held.get(key)?.service !== service
+    );
+    const gone = [...this.#held.keys()].filter((key) => !services.has(key));
+    if (changed.length + gone.length > 0) {
+      const anew = this.#contested;
+      if (anew) this.#contested = false;
+      for (const key of anew ? [...this.#held.keys()] : gone) this.#remove(key);
+      for (const [key, service] of anew ? services : changed) {
+        this.#remove(key);
+        this.#addService(key, service);
+      }
     }
-    if (!replaces) return;
-    for (const pod of cluster.pods.values()) {
-      if (pod.running && !pod.hostNetwork) this.#addHostPorts(pod);
+    if (this.#settings.kubeProxyReplacement) this.#refreshHostPorts();
+  }
+
+  #refreshHostPorts(): void {
+    const pods = [...this.#cluster.pods.values()].filter((pod) =>
+      pod.running && !pod.hostNetwork &&
+      pod.ports.some(({ hostPort }) => hostPort !== null)
+    );
+    const same = pods.length === this.#hostPods.length &&
+      pods.every((pod, at) => pod === this.#hostPods[at]);
+    if (same) return;
+    this.#hostPods = pods;
+    this.#hostPorts.clear();
+    for (const pod of pods) this.#addHostPorts(pod);
+  }
+
+  #remove(key: string): void {
+    for (
+      const { ports, key: at, frontend } of this.#held.get(key)?.entries ?? []
+    ) {
+      if (ports.get(at) === frontend) ports.delete(at);
     }
+    this.#held.delete(key);
   }
 
   /** The frontend at an address of its own. */
@@ -69,48 +123,52 @@ export class ServiceMap {
   }
 
   /** Without the replacement the agent still keeps ClusterIPs, for pods (cilium/cilium issue 16197). */
-  #addService(
-    service: Service,
-    { cluster, replaces }: {
-      readonly cluster: ClusterView;
-      readonly replaces: boolean;
-    },
-  ): void {
+  #addService(key: string, service: Service): void {
+    if (service.type === "ExternalName" || service.headless) {
+      this.#held.set(key, { service, entries: [] });
+      return;
+    }
+    const { kubeProxyReplacement: replaces, rangesForAll } = this.#settings;
+    const entries: Held["entries"][number][] = [];
     for (const port of service.ports) {
-      const add = (
-        ip: Ip,
-        type: "ClusterIP" | "ExternalIPs" | "LoadBalancer",
-      ) =>
-        this.#add(ip, {
-          protocol: protocolNumber(port.protocol),
-          port: port.port,
-          frontend: serviceFrontend(service, port, {
-            cluster,
-            type,
-            family: ip.family,
-            ip,
-          }),
-        });
-      for (const ip of service.clusterIps) add(ip, "ClusterIP");
+      const protocol = protocolNumber(port.protocol) << 16;
+      const add = (ports: Ports, number: number, at: {
+        readonly type: FrontendType;
+        readonly family: 4 | 6;
+        readonly ip: Ip | null;
+      }) => {
+        const cluster = this.#cluster;
+        const clock = this.#clock;
+        const more = { ...at, cluster, rangesForAll, clock };
+        const frontend = serviceFrontend(service, port, more);
+        if (ports.has(protocol | number)) this.#contested = true;
+        ports.set(protocol | number, frontend);
+        entries.push({ ports, key: protocol | number, frontend });
+      };
+      const addAt = (ip: Ip, type: FrontendType) =>
+        add(this.#portsAt(ip), port.port, { type, family: ip.family, ip });
+      for (const ip of service.clusterIps) addAt(ip, "ClusterIP");
       if (!replaces) continue;
-      for (const ip of service.externalIps) add(ip, "ExternalIPs");
+      for (const ip of service.externalIps) addAt(ip, "ExternalIPs");
       for (const { ip, mode } of service.loadBalancerIps) {
-        if (mode === "VIP") add(ip, "LoadBalancer");
+        if (mode === "VIP") addAt(ip, "LoadBalancer");
       }
       if (port.nodePort === null) continue;
-      const families = new Set(service.clusterIps.map((ip) => ip.family));
-      for (const family of families) {
-        this.#nodePorts[family].set(
-          protocolNumber(port.protocol) << 16 | port.nodePort,
-          serviceFrontend(service, port, {
-            cluster,
-            type: "NodePort",
-            family,
-            ip: null,
-          }),
-        );
+      for (const family of new Set(service.clusterIps.map((ip) => ip.family))) {
+        const at = { type: "NodePort" as const, family, ip: null };
+        add(this.#nodePorts[family], port.nodePort, at);
       }
     }
+    this.#held.set(key, { service, entries });
+  }
+
+  #portsAt(ip: Ip): Ports {
+    let ports = ip.family === 4 ? this.#v4.get(ip.w3) : this.#v6.get(ip.text);
+    if (ports !== undefined) return ports;
+    ports = new Map();
+    if (ip.family === 4) this.#v4.set(ip.w3, ports);
+    else this.#v6.set(ip.text, ports);
+    return ports;
   }
 
   #addHostPorts(pod: Pod): void {
@@ -125,29 +183,9 @@ export class ServiceMap {
         const key = protocolNumber(protocol) << 16 | hostPort;
         ports[ip.family].set(
           key,
-          hostPortFrontend(pod, { port, hostPort, ip }),
+          hostPortFrontend(pod, { port, hostPort, ip, protocol }),
         );
       }
     }
-  }
-
-  #add(
-    ip: Ip,
-    { protocol, port, frontend }: {
-      readonly protocol: number;
-      readonly port: number;
-      readonly frontend: Frontend;
-    },
-  ): void {
-    const key = protocol << 16 | port;
-    if (ip.family === 4) {
-      const ports = this.#v4.get(ip.w3);
-      if (ports === undefined) this.#v4.set(ip.w3, new Map([[key, frontend]]));
-      else ports.set(key, frontend);
-      return;
-    }
-    const ports = this.#v6.get(ip.text);
-    if (ports === undefined) this.#v6.set(ip.text, new Map([[key, frontend]]));
-    else ports.set(key, frontend);
   }
 }

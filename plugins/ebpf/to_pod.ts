@@ -1,7 +1,8 @@
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
-import { type NodeDatapath, PROXY_MARK } from "./datapath.ts";
+import type { NodeDatapath } from "./datapath.ts";
 import { enforce } from "./enforce.ts";
+import { PROXY_MARK } from "./identity.ts";
 import { PASSED, policyPort, type Track, Tracker } from "./tracking.ts";
 
 /**

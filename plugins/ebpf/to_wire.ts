@@ -1,6 +1,7 @@
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
-import { IDENTITY, type NodeDatapath } from "./datapath.ts";
+import type { NodeDatapath } from "./datapath.ts";
+import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
 import { PASSED, Tracker } from "./tracking.ts";
 
@@ -72,6 +73,8 @@ function tunnelIdOf(
   path: NodeDatapath,
   context: HookContext,
 ): number {
+  const marked = packet.mark === 0 ? 0 : markedIdentity(packet.mark);
+  if (marked !== 0) return marked;
   const sender = path.holderOf(packet.source);
   if (sender.kind === "pod") return IDENTITY.firstPod + sender.party.id;
   return context.owner === null ? IDENTITY.world : IDENTITY.remoteNode;

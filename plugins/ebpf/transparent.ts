@@ -2,8 +2,10 @@ import { Ip } from "../../core/packet/ip.ts";
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
+import type { Party } from "../../core/policy/party.ts";
 import type { Rule } from "../../core/source.ts";
-import { PROXY_MARK } from "./datapath.ts";
+import type { NodeDatapath } from "./datapath.ts";
+import { IDENTITY, markedIdentity, PROXY_MARK } from "./identity.ts";
 import { PASSED, Tracker } from "./tracking.ts";
 
 /** The client whose address the proxy's next socket is bound to. JSON-safe. */
@@ -31,12 +33,17 @@ export function keepSource(packet: Packet, context: HookContext): void {
  * both ends, as the socket does, so that answers find the proxy and not the
  * client, those of another proxy of the node included.
  */
-export function bindTransparent(): Handler {
+export function bindTransparent(path: NodeDatapath): Handler {
   const tracker = new Tracker();
   return function bindTransparent(packet, context) {
-    if (
-      packet.mark === PROXY_MARK.ingress || packet.mark === PROXY_MARK.egress
-    ) return bind(packet, { context, tracker });
+    const { mark } = packet;
+    if (mark === PROXY_MARK.ingress || mark === PROXY_MARK.egress) {
+      return bind(packet, { context, tracker });
+    }
+    if (mark !== 0 && markedIdentity(mark) === IDENTITY.ingress) {
+      return bindIngress(packet, { path, context, tracker });
+    }
+    if (!path.endsAtProxies) return undefined;
     const { connection, state } = tracker.look(packet, context);
     return connection !== null && state === "reply" &&
         (connection.mark & PASSED.proxied) !== 0
@@ -69,6 +76,80 @@ function bind(
     change: { source, sourcePort },
     rule: TRANSPARENT,
   };
+}
+
+const INGRESS: Rule = {
+  name: "ingress address of the node",
+  text: "what the proxy of Ingresses and Gateways sends to pods from",
+};
+
+/**
+ * The proxy of Ingresses and Gateways sends to pods from an address that the
+ * ipcache of every node has as reserved:ingress (cilium/cilium
+ * pkg/envoy/xds_server.go, ipv4_source_address; cilium/proxy bpf_metadata.cc).
+ */
+function bindIngress(
+  packet: Packet,
+  { path, context, tracker }: {
+    readonly path: NodeDatapath;
+    readonly context: HookContext;
+    readonly tracker: Tracker;
+  },
+): Action | undefined {
+  const { index } = path;
+  const proxy = index.role("ingress");
+  for (const direction of ["ingress", "egress"] as const) {
+    const { rules, isolatedBy } = index.rulesOf(proxy, direction);
+    const rule = isolatedBy ?? rules[0]?.rule.rule;
+    if (rule === undefined) continue;
+    const reason = "policies of reserved:ingress itself are not modelled";
+    return { kind: "unknown", reason, rule };
+  }
+  const holder = path.holderOf(packet.destination);
+  if (holder.kind !== "pod") return undefined;
+  const ip = path.ingressAddress[packet.source.family];
+  if (ip === undefined) {
+    // On the same node the mark says who it is, across a wire nothing does.
+    const far = !path.isLocalPod(holder) && path.overlay === null;
+    return far && tellsIngress(packet, { path, receiver: holder.party })
+      ? {
+        kind: "unknown",
+        reason: "the node's ingress address is not known",
+        rule: INGRESS,
+      }
+      : undefined;
+  }
+  const connection = tracker.open(packet, context);
+  const sourcePort = context.conntrack.bindSource(connection, {
+    ip,
+    port: packet.sourcePort,
+  });
+  connection.mark |= PASSED.proxied;
+  context.conntrack.confirm(connection, context.nowNs);
+  return { kind: "rewrite", change: { source: ip, sourcePort }, rule: INGRESS };
+}
+
+/** Whether the receiver's policies tell the proxy from its node. */
+function tellsIngress(
+  packet: Packet,
+  { path, receiver }: {
+    readonly path: NodeDatapath;
+    readonly receiver: Party;
+  },
+): boolean {
+  const { index } = path;
+  const [one, other] = [
+    index.role("ingress"),
+    path.partyElsewhere(packet.source),
+  ].map((peer) =>
+    index.judgeParties(receiver, {
+      direction: "ingress",
+      peer,
+      protocol: packet.protocol,
+      port: packet.destinationPort,
+    })
+  );
+  return one!.verdict !== other!.verdict || one!.l7 !== other!.l7;
 }
 
 /** Brings an answer to the proxy that asked. */
