@@ -31,11 +31,14 @@ export function standAt(world: World, place: Place): Standing | string {
       ? `node ${place.name} does not exist`
       : { kind: "node", node, pod: null };
   }
-  const key = objectKey(place);
-  const pod = world.cluster.pods.get(key);
-  if (pod === undefined || !pod.running) return `pod ${key} does not exist`;
+  const pod = world.pod(place.namespace, place.name);
+  if (pod === undefined || !pod.running) {
+    return `pod ${objectKey(place)} does not exist`;
+  }
   const node = world.node(pod.node);
-  if (node === undefined) return `node ${pod.node} of pod ${key} is missing`;
+  if (node === undefined) {
+    return `node ${pod.node} of pod ${objectKey(place)} is missing`;
+  }
   return pod.hostNetwork
     ? { kind: "node", node, pod }
     : { kind: "pod", pod, node };

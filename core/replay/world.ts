@@ -1,5 +1,5 @@
 import { Cluster } from "../cluster/cluster.ts";
-import type { Node, Service } from "../cluster/model.ts";
+import type { Node, Pod, Service } from "../cluster/model.ts";
 import type { Event } from "../event.ts";
 import type { Ip } from "../packet/ip.ts";
 import { protocolName } from "../packet/walking_packet.ts";
@@ -13,8 +13,19 @@ export interface VirtualAddress {
   readonly service: Service;
 }
 
+/** The way to an address: from the node it is on, and from all others. */
+interface Ways {
+  readonly home: string;
+  readonly here: Route;
+  readonly away: Route;
+}
+
 const LOCAL: Route = { kind: "local" };
 const OUTSIDE: Route = { kind: "wire", node: null, overlaid: false };
+const NOWHERE: Ways = { home: "", here: OUTSIDE, away: OUTSIDE };
+
+/** Addresses whose ways are remembered; what comes from outside has no end. */
+const MOST_WAYS = 200_000;
 
 /**
  * The cluster and the stack at work on it, with what routing needs to know,
@@ -25,8 +36,10 @@ export class World {
   readonly cluster = new Cluster();
   readonly runtime: StackRuntime;
   #revision = -1;
-  /** Per node, by the address as a 32-bit number, or as text for IPv6. */
-  readonly #routes = new Map<string, Map<number | string, Route>>();
+  /** By the address as a 32-bit number, or as text for IPv6; one for all nodes, so that it stays small. */
+  readonly #ways = new Map<number | string, Ways>();
+  /** Pods by namespace, then name: a joined key would have to be made for each flow. */
+  readonly #pods = new Map<string, Map<string, Pod>>();
   readonly #virtual = new Map<string, VirtualAddress>();
   readonly #nodePorts = new Map<string, Service>();
   /** Nodes by the addresses that the stack gives them. */
@@ -49,20 +62,25 @@ export class World {
     return this.runtime.node(name);
   }
 
+  /** A pod by its name, running or not. */
+  pod(namespace: string, name: string): Pod | undefined {
+    this.#index();
+    return this.#pods.get(namespace)?.get(name);
+  }
+
   /** Where `node` sends a packet for this address. */
   route(node: Node, destination: Ip): Route {
+    if (destination.isLoopback) return LOCAL;
     this.#index();
-    let routes = this.#routes.get(node.name);
-    if (routes === undefined) this.#routes.set(node.name, routes = new Map());
     const key = destination.family === 4
       ? destination.w3 | 0
       : destination.text;
-    let route = routes.get(key);
-    if (route === undefined) {
-      if (routes.size > 100_000) routes.clear();
-      routes.set(key, route = this.#findRoute(node, destination));
+    let ways = this.#ways.get(key);
+    if (ways === undefined) {
+      if (this.#ways.size >= MOST_WAYS) this.#ways.clear();
+      this.#ways.set(key, ways = this.#waysTo(destination));
     }
-    return route;
+    return ways.home === node.name ? ways.here : ways.away;
   }
 
   /** The Service address that this is, if it is one. */
@@ -85,32 +103,32 @@ export class World {
       node.externalIps.find((ip) => ip.family === family);
   }
 
-  #findRoute(node: Node, destination: Ip): Route {
-    if (destination.isLoopback) return LOCAL;
+  #waysTo(destination: Ip): Ways {
     const owner = this.cluster.nodeAt(destination) ??
       this.#given.get(destination.text);
     if (owner !== undefined) {
-      if (owner.name === node.name) return LOCAL;
       const overlaid = this.#overlaid.has(owner.name) &&
         this.#given.has(destination.text);
-      return { kind: "wire", node: owner, overlaid };
+      const away: Route = { kind: "wire", node: owner, overlaid };
+      return { home: owner.name, here: LOCAL, away };
     }
     const pod = this.cluster.podAt(destination);
-    if (pod === undefined) return OUTSIDE;
-    if (pod.node === node.name) return { kind: "pod", pod };
-    const podNode = this.cluster.nodes.get(pod.node);
-    return podNode === undefined
+    if (pod === undefined) return NOWHERE;
+    const node = this.cluster.nodes.get(pod.node);
+    const away: Route = node === undefined
       ? OUTSIDE
-      : { kind: "wire", node: podNode, overlaid: true };
+      : { kind: "wire", node, overlaid: true };
+    return { home: pod.node, here: { kind: "pod", pod }, away };
   }
 
   #index(): void {
     if (this.#revision === this.cluster.revision) return;
     this.#revision = this.cluster.revision;
-    this.#routes.clear();
+    this.#ways.clear();
     this.#virtual.clear();
     this.#nodePorts.clear();
     this.#indexGiven();
+    this.#indexPods();
     for (const service of this.cluster.services.values()) {
       const add = (ip: Ip, kind: VirtualAddress["kind"]) =>
         this.#virtual.set(ip.text, { kind, service });
@@ -123,6 +141,15 @@ export class World {
           this.#nodePorts.set(key, service);
         }
       }
+    }
+  }
+
+  #indexPods(): void {
+    this.#pods.clear();
+    for (const pod of this.cluster.pods.values()) {
+      let there = this.#pods.get(pod.namespace);
+      if (there === undefined) this.#pods.set(pod.namespace, there = new Map());
+      there.set(pod.name, pod);
     }
   }
 
