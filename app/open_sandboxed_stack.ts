@@ -183,6 +183,7 @@ const EXPECTED: Readonly<Record<SandboxError["code"], string>> = {
 };
 
 class SandboxReplay implements StackReplay {
+  readonly warnings: readonly string[] = [];
   readonly plugins: readonly UsedPlugin[];
   readonly kinds: ReadonlySet<string>;
   readonly #run: SandboxedRun;

@@ -36,6 +36,8 @@ export interface StackReplay extends AsyncDisposable {
   readonly plugins: readonly UsedPlugin[];
   /** Kinds of objects that one of the plugins reads, as `group/Kind`. */
   readonly kinds: ReadonlySet<string>;
+  /** What of the policies so far the stack does not enforce, and why; a sandbox does not tell. */
+  readonly warnings: readonly string[];
   /** Applies events, in tape order; gives what became of the flows among them. */
   apply(events: readonly Event[]): Promise<readonly FlowResult[]>;
 }
@@ -114,6 +116,10 @@ class LocalReplay implements StackReplay {
     }));
     this.kinds = new Set(loaded.flatMap(kindsOf));
     this.#replay = new Replay(stack, options);
+  }
+
+  get warnings(): readonly string[] {
+    return this.#replay.warnings;
   }
 
   apply(events: readonly Event[]): Promise<readonly FlowResult[]> {

@@ -67,6 +67,7 @@ export async function runScenario(
   const runs: StackRun[] = [];
   const kinds: ReadonlySet<string>[] = [];
   const failures: Failure[] = [];
+  const unenforced: string[] = [];
   const scenarioSha256 = recorder === undefined ? "" : tapeSha256(tape);
   for (const stack of opened) {
     await using replay = await stack.start({ seed, trace: "full" });
@@ -76,6 +77,9 @@ export async function runScenario(
     };
     runs.push(run);
     kinds.push(replay.kinds);
+    unenforced.push(
+      ...replay.warnings.map((one) => `${stack.choice.name}: ${one}`),
+    );
     if (recorder === undefined) continue;
     const about = { scenario, scenarioSha256, seed, recorder, tape, run };
     const failure = await record(replay, { ...about, choice: stack.choice });
@@ -93,7 +97,7 @@ export async function runScenario(
       status: all.length > 0 ? "failed" : report.status,
       failures: all,
       unread: unreadKinds(tape, { ignored: read.ignored, kinds }),
-      warnings: warningsOf(opened, read.warnings),
+      warnings: [...warningsOf(opened, read.warnings), ...unenforced],
     },
   };
 }

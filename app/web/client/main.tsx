@@ -1,0 +1,7 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import { render } from "preact";
+import { App } from "./app.tsx";
+
+const root = document.getElementById("page");
+if (root !== null) render(<App />, root);
