@@ -48,6 +48,7 @@ export async function openSandboxedStack(
   return {
     choice,
     warnings: (await Promise.all(used.map(describeUse))).flat(),
+    missing: null,
     start: (options) => SandboxReplay.start(stack, { ...options, guard }),
   };
 }

@@ -7,7 +7,7 @@ import type { PluginUse, Stack } from "../core/replay/plugin.ts";
 import type { StackChoice, StackUse } from "../core/scenario/scenario.ts";
 import { isPluginPath, loadStack, type StackLoading } from "./load_stack.ts";
 import { missingPermissions, withPermissions } from "./permissions.ts";
-import { describeUse } from "./presets.ts";
+import { describeUse, type Machine, machineOf } from "./presets.ts";
 
 /** A plugin that takes part in a run. JSON-safe. */
 export interface UsedPlugin {
@@ -28,6 +28,8 @@ export interface OpenStack {
   readonly choice: StackChoice;
   /** Options that are taken and have no effect, a sentence each. */
   readonly warnings: readonly string[];
+  /** What this machine lacks for it, in words; null when it can run. */
+  readonly missing: string | null;
   start(options: StackReplayOptions): Promise<StackReplay>;
 }
 
@@ -66,10 +68,13 @@ export async function openStack(
   }
   const stack = await loadStack(choice, loading);
   const loaded = [stack.plugins, ...Object.values(stack.nodes)].flat();
+  const machines = await Promise.all(loaded.map(machineOf));
   return {
     choice,
     warnings: (await Promise.all(loaded.map(describeUse))).flat(),
-    start: (options) => Promise.resolve(new LocalReplay(stack, options)),
+    missing: machines.find(({ missing }) => missing !== null)?.missing ?? null,
+    start: (options) =>
+      Promise.resolve(new LocalReplay(stack, machines, options)),
   };
 }
 
@@ -106,9 +111,15 @@ export async function replayTape(
 class LocalReplay implements StackReplay {
   readonly plugins: readonly UsedPlugin[];
   readonly kinds: ReadonlySet<string>;
+  readonly #machines: readonly Machine[];
   readonly #replay: Replay;
 
-  constructor(stack: Stack, options: StackReplayOptions) {
+  constructor(
+    stack: Stack,
+    machines: readonly Machine[],
+    options: StackReplayOptions,
+  ) {
+    this.#machines = machines;
     const loaded = [stack.plugins, ...Object.values(stack.nodes)].flat();
     this.plugins = loaded.map(({ plugin: { manifest } }) => ({
       name: manifest.name,
@@ -132,6 +143,7 @@ class LocalReplay implements StackReplay {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    for (const machine of this.#machines) machine.release();
     return Promise.resolve();
   }
 }

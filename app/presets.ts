@@ -35,15 +35,39 @@ export const PLUGINS = {
   "mesh": () => import("../plugins/mesh/mod.ts"),
   "wireguard": () => import("../plugins/wireguard/mod.ts"),
   "gateway": () => import("../plugins/gateway/mod.ts"),
+  "kernel": () => import("./kernel/kernel_stack.ts"),
 } as const;
+
+/** What a plugin of ours needs of the machine, and holds while it runs. */
+export interface Machine {
+  /** Why it cannot run here; null when it can. */
+  readonly missing: string | null;
+  release(): void;
+}
+
+/** The machine that a plugin in use needs. */
+export async function machineOf(
+  { plugin: { manifest } }: PluginUse,
+): Promise<Machine> {
+  const module = await moduleOf(manifest.name);
+  if (module === undefined || !("available" in module)) {
+    return { missing: null, release: () => {} };
+  }
+  const answer = module.available();
+  const { release } = module;
+  return { missing: answer.ok ? null : answer.why, release };
+}
+
+async function moduleOf(name: string) {
+  const load = Object.entries(PLUGINS).find(([own]) => own === name)?.[1];
+  return await load?.();
+}
 
 /** Options of a plugin in use that are taken and have no effect, a sentence each. */
 export async function describeUse(
   { plugin: { manifest }, options }: PluginUse,
 ): Promise<readonly string[]> {
-  const load = Object.entries(PLUGINS)
-    .find(([name]) => name === manifest.name)?.[1];
-  const module = await load?.();
+  const module = await moduleOf(manifest.name);
   return module !== undefined && "describeOptions" in module
     ? module.describeOptions(options as never)
     : [];

@@ -67,9 +67,13 @@ export async function runScenario(
   const runs: StackRun[] = [];
   const kinds: ReadonlySet<string>[] = [];
   const failures: Failure[] = [];
-  const unenforced: string[] = [];
+  const notes: string[] = [];
   const scenarioSha256 = recorder === undefined ? "" : tapeSha256(tape);
   for (const stack of opened) {
+    if (stack.missing !== null) {
+      notes.push(`${stack.choice.name}: not run: ${stack.missing}`);
+      continue;
+    }
     await using replay = await stack.start({ seed, trace: "full" });
     const run = {
       stack: stack.choice.name,
@@ -77,7 +81,7 @@ export async function runScenario(
     };
     runs.push(run);
     kinds.push(replay.kinds);
-    unenforced.push(
+    notes.push(
       ...replay.warnings.map((one) => `${stack.choice.name}: ${one}`),
     );
     if (recorder === undefined) continue;
@@ -97,7 +101,7 @@ export async function runScenario(
       status: all.length > 0 ? "failed" : report.status,
       failures: all,
       unread: unreadKinds(tape, { ignored: read.ignored, kinds }),
-      warnings: [...warningsOf(opened, read.warnings), ...unenforced],
+      warnings: [...warningsOf(opened, read.warnings), ...notes],
     },
   };
 }

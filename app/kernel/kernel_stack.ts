@@ -4,6 +4,11 @@ import { nodeTables } from "../../plugins/iptables/node_tables.ts";
 import { optionsSchema } from "../../plugins/iptables/options.ts";
 import { kernelPlugin } from "../../plugins/kernel/mod.ts";
 
+export {
+  closeKernels as release,
+  kernelAvailable as available,
+} from "../../plugins/kernel/mod.ts";
+
 /**
  * The kernel with the rules that the iptables plugin would run: those of a
  * dump, else those of kube-proxy for the cluster as it is. The plugin's
