@@ -1,6 +1,7 @@
 import type { Labels, Node, Pod } from "../cluster/model.ts";
 import type { ClusterView } from "../cluster/view.ts";
 import { Cidr, type Ip } from "../packet/ip.ts";
+import { IpTable } from "../packet/ip_table.ts";
 import { compareText } from "./compare_text.ts";
 import type { Party } from "./party.ts";
 import { PrefixTable } from "./prefix_table.ts";
@@ -38,8 +39,7 @@ export class PartyTable {
   readonly #prefixes = new PrefixTable<Cidr>();
   readonly #parties: Party[] = [];
   readonly #ids = new Map<string, Party>();
-  readonly #holders4 = new Map<number, Holder>();
-  readonly #holders6 = new Map<string, Holder>();
+  readonly #holders = new IpTable<Holder>();
   readonly #ofPods = new WeakMap<Pod, PodParty>();
   readonly #roles = new Map<string, Party>();
   /** Labels of namespaces that the input leaves out. */
@@ -67,17 +67,13 @@ export class PartyTable {
 
   /** Forgets who has which address, as the cluster has changed, and tells more prefixes apart. */
   refresh(prefixes: readonly Cidr[]): void {
-    this.#holders4.clear();
-    this.#holders6.clear();
+    this.#holders.clear();
     for (const prefix of prefixes) this.#prefixes.set(prefix, prefix);
   }
 
   /** Who has an address; someone outside when nobody in the cluster has. */
   holderOf(ip: Ip): Holder {
-    const known = ip.family === 4
-      ? this.#holders4.get(ip.w3)
-      : this.#holders6.get(ip.text);
-    return known ?? this.#meet(ip);
+    return this.#holders.get(ip) ?? this.#meet(ip);
   }
 
   /** Someone outside of whom no more is known than a prefix that policies name. */
@@ -102,11 +98,8 @@ export class PartyTable {
 
   #meet(ip: Ip): Holder {
     const holder = this.#find(ip);
-    if (this.#holders4.size + this.#holders6.size >= MOST_HOLDERS) {
-      this.refresh([]);
-    }
-    if (ip.family === 4) this.#holders4.set(ip.w3, holder);
-    else this.#holders6.set(ip.text, holder);
+    if (this.#holders.size >= MOST_HOLDERS) this.refresh([]);
+    this.#holders.set(ip, holder);
     return holder;
   }
 

@@ -63,6 +63,8 @@ export class Connection {
   replied = false;
   /** A FIN or RST was seen. */
   closed = false;
+  /** How far TCP is, in whatever terms the owner keeps it; 0 until it does. */
+  tcpState = 0;
   /** In the table; until then the connection is forgotten with its packet. */
   confirmed = false;
   /** The connection's own mark, not the packets'; 0 until somebody sets it. */

@@ -75,16 +75,21 @@ export function sourceAddress(
     return from.ip.family === family ? from.ip : undefined;
   }
   if (to.isLoopback) return to;
-  const own = (ip: Ip) => ip.family === family;
-  if (from.kind === "pod") return from.pod.ips.find(own);
+  if (from.kind === "pod") return ofFamily(from.pod.ips, family);
   const { node, overlay } = from.node;
   if (overlay !== null) {
     const route = world.route(node, to);
     const overlaid = route.kind === "wire" && route.overlaid;
-    const source = overlaid ? overlay.addresses.find(own) : undefined;
+    const source = overlaid ? ofFamily(overlay.addresses, family) : undefined;
     if (source !== undefined) return source;
   }
   return world.nodeAddress(node, family);
+}
+
+/** A loop, since this is asked for every flow and a closure would show. */
+function ofFamily(ips: readonly Ip[], family: 4 | 6): Ip | undefined {
+  for (const ip of ips) if (ip.family === family) return ip;
+  return undefined;
 }
 
 /** The receiver in words; on a node, the hostNetwork pod that serves the port. */

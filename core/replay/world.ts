@@ -2,6 +2,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import type { Node, Pod, Service } from "../cluster/model.ts";
 import type { Event } from "../event.ts";
 import type { Ip } from "../packet/ip.ts";
+import { IpTable } from "../packet/ip_table.ts";
 import { protocolName } from "../packet/walking_packet.ts";
 import type { Packet } from "../packet/packet.ts";
 import type { Route, Stack } from "./plugin.ts";
@@ -36,8 +37,8 @@ export class World {
   readonly cluster = new Cluster();
   readonly runtime: StackRuntime;
   #revision = -1;
-  /** By the address as a 32-bit number, or as text for IPv6; one for all nodes, so that it stays small. */
-  readonly #ways = new Map<number | string, Ways>();
+  /** One table for all nodes, so that it stays small. */
+  readonly #ways = new IpTable<Ways>();
   /** Pods by namespace, then name: a joined key would have to be made for each flow. */
   readonly #pods = new Map<string, Map<string, Pod>>();
   readonly #virtual = new Map<string, VirtualAddress>();
@@ -72,13 +73,10 @@ export class World {
   route(node: Node, destination: Ip): Route {
     if (destination.isLoopback) return LOCAL;
     this.#index();
-    const key = destination.family === 4
-      ? destination.w3 | 0
-      : destination.text;
-    let ways = this.#ways.get(key);
+    let ways = this.#ways.get(destination);
     if (ways === undefined) {
       if (this.#ways.size >= MOST_WAYS) this.#ways.clear();
-      this.#ways.set(key, ways = this.#waysTo(destination));
+      this.#ways.set(destination, ways = this.#waysTo(destination));
     }
     return ways.home === node.name ? ways.here : ways.away;
   }
