@@ -7,7 +7,9 @@ import {
   PLAIN_PROFILE,
   type PolicyProfile,
 } from "../../core/policy/profile.ts";
+import { ADMIN_POLICY_KINDS } from "../../core/policy/admin_policy.ts";
 import { compilePolicies } from "../../plugins/ebpf/compile_policies.ts";
+import { settingsFrom } from "../../plugins/ebpf/options.ts";
 
 /** A cluster with its policies compiled, the way the plugin compiles them. */
 export interface PolicyWorld {
@@ -31,7 +33,8 @@ export function policyWorld(
   const { index } = compilePolicies(objects, {
     cluster,
     profile,
-    adminPolicies: true,
+    settings: settingsFrom({ version: "1.20" }),
+    adminKinds: ADMIN_POLICY_KINDS,
   });
   return { cluster, objects, index };
 }

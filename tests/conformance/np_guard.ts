@@ -236,7 +236,7 @@ function outside(
 /** Every pair of peers, at every port where some rule may change its mind. */
 function* probes(peers: readonly Peer[], sets: readonly ManifestSet[]) {
   const ports = new Set(
-    sets.flatMap(({ world }) => portBoundaries(world.index)),
+    sets.flatMap(({ world }) => portBoundaries(world)),
   );
   for (const from of peers) {
     for (const to of peers) {
@@ -272,7 +272,7 @@ function workloads(
 }
 
 /** Ports at which any rule changes its mind, and those beside them. */
-function portBoundaries(index: PolicyWorld["index"]): number[] {
+function portBoundaries({ index, cluster }: PolicyWorld): number[] {
   const ports = new Set([1, 65_535]);
   for (const { rules } of index.policies) {
     for (const { ports: matches } of rules) {
@@ -286,8 +286,8 @@ function portBoundaries(index: PolicyWorld["index"]): number[] {
       }
     }
   }
-  for (const { ports: named } of index.parties) {
-    for (const { port } of named) ports.add(port);
+  for (const { ports: declared } of cluster.pods.values()) {
+    for (const { name, port } of declared) if (name !== null) ports.add(port);
   }
   return [...ports];
 }
