@@ -76,7 +76,7 @@ export async function describeUse(
 /** Presets by name. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
   "kube-proxy": {
-    about: "kube-proxy in its iptables mode; no engine for policies",
+    about: "kube-proxy; mode iptables or nftables; no engine for policies",
     expand: (options) => one("iptables", options),
   },
   "cilium": {

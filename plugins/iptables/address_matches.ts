@@ -2,24 +2,21 @@ import type { RuleOption } from "../../core/import/iptables_rules.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import { rangeTest } from "./address_match.ts";
 import type { Test } from "./compiled_rule.ts";
-import type { Host } from "./host.ts";
 import {
   allOf,
   byOption,
   type MatchCompiler,
-  type MatchEnvironment,
   negated,
 } from "./match_compiler.ts";
 
-/** Types of addresses that follow from the address and the host alone. */
+/** Types of addresses that follow from the address and whether it is local. */
 const ADDRESS_TYPES: Readonly<
-  Record<string, (ip: Ip, host: Host) => boolean>
+  Record<string, (ip: Ip, local: boolean) => boolean>
 > = {
-  LOCAL: (ip, host) => host.isLocal(ip),
+  LOCAL: (_, local) => local,
   MULTICAST: isMulticast,
   BROADCAST: isBroadcast,
-  UNICAST: (ip, host) =>
-    !host.isLocal(ip) && !isMulticast(ip) && !isBroadcast(ip),
+  UNICAST: (ip, local) => !local && !isMulticast(ip) && !isBroadcast(ip),
 };
 
 function isMulticast(ip: Ip): boolean {
@@ -35,7 +32,7 @@ function isBroadcast(ip: Ip): boolean {
  * net/netfilter/xt_addrtype.c. With `--limit-iface-*` an address is local
  * only when it is one of that interface's.
  */
-const addressType: MatchCompiler = (match, environment) => {
+const addressType: MatchCompiler = (match) => {
   const limit = match.options.find((option) =>
     option.name.startsWith("limit-iface")
   );
@@ -47,34 +44,33 @@ const addressType: MatchCompiler = (match, environment) => {
     if (unmodelled !== undefined) {
       return { unknown: `address type ${unmodelled}` };
     }
-    tests.push(typeTest(option, { types, limit, environment }));
+    tests.push(typeTest(option, { types, limit }));
   }
   return allOf(tests);
 };
 
 function typeTest(
   option: RuleOption,
-  { types, limit, environment }: {
+  { types, limit }: {
     readonly types: readonly string[];
     readonly limit: RuleOption | undefined;
-    readonly environment: MatchEnvironment;
   },
 ): Test {
-  const { host } = environment;
   const side = option.name === "src-type" ? "source" : "destination";
   if (types.length === 1 && types[0] === "LOCAL" && limit === undefined) {
-    return negated(option, (packet) => host.isLocal(packet[side]));
+    return negated(option, (packet) => packet.host.isLocal(packet[side]));
   }
   const onInterface = limit?.name === "limit-iface-in"
     ? "inInterface"
     : "outInterface";
   return negated(option, (packet) => {
     const ip = packet[side];
-    return types.some((type) =>
-      type === "LOCAL" && limit !== undefined
-        ? host.isLocalTo(ip, packet.context[onInterface]) === true
-        : ADDRESS_TYPES[type]!(ip, host)
-    );
+    const { host } = packet;
+    // An address that is another interface's is a unicast address like any other (__inet_dev_addr_type).
+    const local = limit === undefined
+      ? host.isLocal(ip)
+      : host.isLocalTo(ip, packet.context[onInterface]) === true;
+    return types.some((type) => ADDRESS_TYPES[type]!(ip, local));
   });
 }
 

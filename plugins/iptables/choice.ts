@@ -1,3 +1,4 @@
+import type { ChainRule } from "../../core/import/iptables_rules.ts";
 import type { WeightedBackend } from "../../core/replay/outcome.ts";
 import type { HookContext } from "../../core/replay/plugin.ts";
 import { type CompiledRule, DOES } from "./compiled_rule.ts";
@@ -23,17 +24,25 @@ export class Choice {
   /** Where each alternative sends, in order of text; found when first asked for. */
   #sent: readonly Alternative[] | null = null;
   #backends: readonly WeightedBackend[] = [];
+  /** Whether every alternative is a backend: a pick then reports the set itself. */
+  picksBackend = false;
 
-  constructor(rules: readonly CompiledRule[]) {
-    this.#rules = rules;
-    this.first = rules[0]!.index;
-    this.end = this.first + rules.length;
-    this.#site = rules[0]!.name;
+  private constructor(
+    branches: readonly {
+      readonly rule: CompiledRule;
+      readonly probability: number;
+    }[],
+  ) {
+    this.#rules = branches.map(({ rule }) => rule);
+    const [first] = this.#rules;
+    this.first = first!.index;
+    this.end = this.first + branches.length;
+    this.#site = first!.name;
     const shares: number[] = [];
     const limits: number[] = [];
     let rest = 1;
-    for (const rule of rules) {
-      const share = rest * probability(rule);
+    for (const { probability } of branches) {
+      const share = rest * probability;
       shares.push(share);
       rest -= share;
       limits.push((1 - rest) * 0x1_0000_0000);
@@ -42,21 +51,32 @@ export class Choice {
     this.#limits = limits;
   }
 
-  /** The choices among the rules of a chain, by the index of their first rule; null without any. */
+  /** The choices among the rules of a chain; each is noted on its first rule. */
   static findIn(
-    rules: readonly CompiledRule[],
-  ): ReadonlyMap<number, Choice> | null {
-    const found = new Map<number, Choice>();
+    rules: readonly ChainRule[],
+    compiled: (index: number) => CompiledRule,
+  ): readonly Choice[] {
+    const found: Choice[] = [];
     for (let start = 0; start < rules.length; start++) {
       let end = start;
-      while (end < rules.length && isShare(rules[end]!)) end++;
+      while (
+        end < rules.length && isShare(rules[end]!) && decides(compiled(end))
+      ) end++;
       if (end === start) continue;
-      if (end < rules.length && takesRest(rules[end]!)) end++;
-      const choice = new Choice(rules.slice(start, end));
-      found.set(start, choice);
+      if (
+        end < rules.length && takesRest(rules[end]!) && decides(compiled(end))
+      ) end++;
+      const choice = new Choice(
+        rules.slice(start, end).map((rule, index) => ({
+          rule: compiled(start + index),
+          probability: probability(rule),
+        })),
+      );
+      choice.#rules[0]!.choice = choice;
+      found.push(choice);
       start = end - 1;
     }
-    return found.size === 0 ? null : found;
+    return found;
   }
 
   /**
@@ -65,8 +85,8 @@ export class Choice {
    * from the same set.
    */
   pick(context: HookContext): number {
-    const sent = this.#alternatives();
-    if (sent.length === this.#rules.length && this.#leavesNothing()) {
+    const sent = this.#sent ?? this.#alternatives();
+    if (this.picksBackend) {
       return sent[context.pick(this.#backends)]!.rule;
     }
     return this.first +
@@ -83,10 +103,6 @@ export class Choice {
     return this.backends.some((one) => one.backend === backend);
   }
 
-  #leavesNothing(): boolean {
-    return this.#limits.at(-1) === 0x1_0000_0000;
-  }
-
   #alternatives(): readonly Alternative[] {
     if (this.#sent !== null) return this.#sent;
     const sent: Alternative[] = this.#rules.flatMap((rule, index) => {
@@ -97,6 +113,8 @@ export class Choice {
     });
     sent.sort((a, b) => a.backend < b.backend ? -1 : 1);
     this.#backends = sent.map(({ backend, weight }) => ({ backend, weight }));
+    this.picksBackend = sent.length === this.#rules.length &&
+      this.#limits.at(-1) === 0x1_0000_0000;
     return this.#sent = sent;
   }
 }
@@ -120,32 +138,32 @@ function firstAbove(limits: readonly number[], draw: number): number {
 }
 
 /** A rule that does something for good with a share of all packets. */
-function isShare(rule: CompiledRule): boolean {
-  const { matches } = rule.source;
+function isShare(rule: ChainRule): boolean {
+  const { matches } = rule;
   const random = matches.filter(({ name }) => name === "statistic");
-  return random.length === 1 && decides(rule) && isBare(rule, "statistic") &&
+  return random.length === 1 && isBare(rule, "statistic") &&
     random[0]!.options.every((option) => !option.negated) &&
     random[0]!.options.some((option) => option.name === "probability");
 }
 
-function takesRest(rule: CompiledRule): boolean {
-  return decides(rule) && isBare(rule, "comment");
+function takesRest(rule: ChainRule): boolean {
+  return isBare(rule, "comment");
 }
 
 /** Nothing but this match and comments. */
-function isBare({ source }: CompiledRule, match: string): boolean {
-  return source.source === null && source.destination === null &&
-    source.inInterface === null && source.outInterface === null &&
-    source.protocol === null && source.fragment === null &&
-    source.matches.every(({ name }) => name === match || name === "comment");
+function isBare(rule: ChainRule, match: string): boolean {
+  return rule.source === null && rule.destination === null &&
+    rule.inInterface === null && rule.outInterface === null &&
+    rule.protocol === null && rule.fragment === null &&
+    rule.matches.every(({ name }) => name === match || name === "comment");
 }
 
 function decides(rule: CompiledRule): boolean {
   return rule.unknown === null && rule.does !== DOES.next;
 }
 
-function probability(rule: CompiledRule): number {
-  const match = rule.source.matches.find(({ name }) => name === "statistic");
+function probability(rule: ChainRule): number {
+  const match = rule.matches.find(({ name }) => name === "statistic");
   return match === undefined ? 1 : statisticThreshold(match) / 0x80000000;
 }
 
@@ -153,8 +171,8 @@ function backendOf(rule: CompiledRule, depth: number): string | undefined {
   const { backend } = rule.target;
   if (backend !== undefined) return backendText(backend.ip, backend.port);
   if (rule.to === null || depth === 0) return undefined;
-  for (const next of rule.to.rules) {
-    const found = backendOf(next, depth - 1);
+  for (let index = 0; index < rule.to.length; index++) {
+    const found = backendOf(rule.to.rule(index), depth - 1);
     if (found !== undefined) return found;
   }
   return undefined;

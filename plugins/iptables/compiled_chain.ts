@@ -1,13 +1,12 @@
-import { protocolNumber } from "../../core/import/iptables_save.ts";
 import type {
   ChainRule,
-  Negatable,
   RuleChain,
   RuleTableName,
 } from "../../core/import/iptables_rules.ts";
 import { invariant } from "../../core/errors.ts";
+import { printRule } from "../../core/import/iptables_print.ts";
 import type { Rule } from "../../core/source.ts";
-import { negatableTest } from "./address_match.ts";
+import type { Chain } from "./chain.ts";
 import { ChainIndex } from "./chain_index.ts";
 import { Choice } from "./choice.ts";
 import {
@@ -16,39 +15,42 @@ import {
   DOES,
   type Test,
 } from "./compiled_rule.ts";
-import type { Host } from "./host.ts";
+import { headerFields } from "./header_fields.ts";
+import type { InterfaceMatch } from "./host.ts";
 import type { IpSets } from "./ip_sets.ts";
 import { allOf } from "./match_compiler.ts";
 import { compileMatch } from "./match_registry.ts";
+import { baseTests, type Doubt } from "./rule_tests.ts";
 import { compileTarget } from "./target_registry.ts";
 
 /** What the chains of one table are compiled with. */
 export interface TableEnvironment {
   readonly family: 4 | 6;
-  readonly host: Host;
+  /** Which interfaces a name means; the host itself comes with the packet. */
+  readonly interfaces: (pattern: string) => InterfaceMatch;
   readonly sets: IpSets;
   /** A chain of the same table. */
   chain(name: string): CompiledChain | undefined;
 }
 
-/** Something of a rule that is not modelled, and the packets it leaves in doubt; null: all. */
-interface Doubt {
-  readonly reason: string;
-  readonly when: Test | null;
-}
-
 /**
- * One chain, compiled when a packet first enters it: of a large rule set most
- * chains are never entered between two changes.
+ * One chain, each of its rules compiled when a packet first reaches it: of a
+ * large rule set most are never reached between two changes. Nothing in it
+ * belongs to one host, so that hosts with the same chain share it.
  */
-export class CompiledChain {
+export class CompiledChain implements Chain {
   readonly table: RuleTableName;
   readonly source: RuleChain;
   readonly #environment: TableEnvironment;
   #policyRule: Rule | null = null;
-  #rules: readonly CompiledRule[] | null = null;
-  #index: ChainIndex | undefined;
-  #choices: ReadonlyMap<number, Choice> | null = null;
+  /** How many rules it has. */
+  readonly length: number;
+  readonly #rules: (CompiledRule | undefined)[];
+  /** Finds candidates in a long chain; null where all rules are candidates. Set by {@link open}. */
+  index: ChainIndex | null = null;
+  /** Random choices among its rules. Set by {@link open}. */
+  choices: readonly Choice[] = [];
+  opened = false;
 
   constructor(
     table: RuleTableName,
@@ -58,6 +60,8 @@ export class CompiledChain {
     this.table = table;
     this.source = source;
     this.#environment = environment;
+    this.length = source.rules.length;
+    this.#rules = new Array(this.length);
   }
 
   get name(): string {
@@ -73,35 +77,36 @@ export class CompiledChain {
     return this.#policyRule ??= { name: `${this.table} ${this.name} policy` };
   }
 
-  /** Its rules, in order. */
-  get rules(): readonly CompiledRule[] {
-    if (this.#rules === null) this.#compile();
-    return this.#rules!;
+  /** One of its rules. */
+  rule(index: number): CompiledRule {
+    return this.#rules[index] ??= this.#compileRule(
+      this.source.rules[index]!,
+      index,
+    );
   }
 
-  /** Finds candidates in a long chain; undefined where all rules are candidates. */
-  get index(): ChainIndex | undefined {
-    return this.#index;
-  }
-
-  /** Random choices among rules in a row, by the index of their first rule. */
-  get choices(): ReadonlyMap<number, Choice> | null {
-    return this.#choices;
-  }
-
-  #compile(): void {
+  /** Must run before packets do. */
+  open(): void {
+    this.opened = true;
     const { rules } = this.source;
-    this.#index = ChainIndex.of(rules);
-    this.#rules = rules.map((rule, index) => this.#compileRule(rule, index));
-    this.#choices = Choice.findIn(this.#rules);
+    this.index = ChainIndex.of(rules) ?? null;
+    if (rules.some(drawsAtRandom)) {
+      this.choices = Choice.findIn(rules, (index) => this.rule(index));
+    }
   }
 
   #compileRule(rule: ChainRule, index: number): CompiledRule {
-    const ruleName = `${this.table} ${this.name}:${index + 1}`;
+    const environment = {
+      ...this.#environment,
+      ruleName: `${this.table} ${this.name}:${index + 1}`,
+    };
+    const fields = headerFields(rule, this.#environment.family);
     const tests: Test[] = [];
-    const doubts = this.#baseTests(rule, tests);
-    for (const match of rule.matches) {
-      const compiled = compileMatch(match, { ...this.#environment, ruleName });
+    const doubts = [
+      ...baseTests(fields.rest, tests, this.#environment.interfaces),
+    ];
+    for (const match of fields.rest.matches) {
+      const compiled = compileMatch(match, environment);
       if (compiled === null) continue;
       if (typeof compiled === "function") tests.push(compiled);
       else doubts.push({ reason: compiled.unknown, when: null });
@@ -113,7 +118,9 @@ export class CompiledChain {
     return new CompiledRule({
       chain: this,
       index,
-      source: rule,
+      text: () => printRule(this.name, rule),
+      at: rule.at,
+      fields,
       test: allOf(tests),
       target,
       to,
@@ -121,52 +128,9 @@ export class CompiledChain {
     });
   }
 
-  /** The tests outside of matches; returns what is not modelled of them. */
-  #baseTests(rule: ChainRule, tests: Test[]): Doubt[] {
-    const { source, destination, protocol } = rule;
-    if (protocol !== null) {
-      const number = protocolNumber(protocol.value);
-      tests.push(
-        protocol.negated
-          ? (packet) => packet.protocol !== number
-          : (packet) => packet.protocol === number,
-      );
-    }
-    if (destination !== null) {
-      const test = negatableTest(destination);
-      tests.push((packet) => test(packet.destination));
-    }
-    if (source !== null) {
-      const test = negatableTest(source);
-      tests.push((packet) => test(packet.source));
-    }
-    // No packet of the model is a fragment: with connection tracking, rules see reassembled packets.
-    if (rule.fragment !== null && !rule.fragment.negated) {
-      tests.push(() => false);
-    }
-    return [
-      ...this.#interfaceTest("inInterface", rule.inInterface, tests),
-      ...this.#interfaceTest("outInterface", rule.outInterface, tests),
-    ];
-  }
-
-  /** An interface that may be meant leaves packets of it in doubt, and no others. */
-  #interfaceTest(
-    side: "inInterface" | "outInterface",
-    given: Negatable | null,
-    tests: Test[],
-  ): readonly Doubt[] {
-    if (given === null) return [];
-    const { test, unknown } = this.#environment.host.interfaces(given.value);
-    const through: Test = (packet) => test(packet.context[side]);
-    if (!given.negated) tests.push(through);
-    else if (unknown === null) tests.push((packet) => !through(packet));
-    return unknown === null ? [] : [{ reason: unknown, when: through }];
-  }
-
   #target(
     rule: ChainRule,
-  ): { readonly target: CompiledTarget; readonly to: CompiledChain | null } {
+  ): { readonly target: CompiledTarget; readonly to: Chain | null } {
     const { target } = rule;
     if (target === null) return { target: { does: DOES.next }, to: null };
     if (target.kind === "extension") {
@@ -185,6 +149,10 @@ export class CompiledChain {
       to,
     };
   }
+}
+
+function drawsAtRandom({ matches }: ChainRule): boolean {
+  return matches.some(({ name }) => name === "statistic");
 }
 
 function joinedDoubts(

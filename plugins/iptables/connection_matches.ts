@@ -20,6 +20,14 @@ const STATE_BITS: Readonly<Record<string, number>> = {
   UNTRACKED: CT_STATE.untracked,
 };
 
+/** Bits of a list of states; undefined where it has one that is no state of the packet itself. */
+export function stateBits(list: string): number | undefined {
+  const names = list.split(",");
+  return names.every((name) => name in STATE_BITS)
+    ? names.reduce((sum, name) => sum | STATE_BITS[name]!, 0)
+    : undefined;
+}
+
 /** `--ctstate` and `--state`: SNAT and DNAT are bits of the connection, not of the packet. */
 function stateTest(option: RuleOption): Test {
   const names = option.values[0]!.split(",");
@@ -80,24 +88,30 @@ function markTest(
   return (option) => {
     const { value, mask } = readMask(option.values[0]!);
     const wanted = value | 0;
+    if (mask === value && (value & (value - 1)) === 0) {
+      // One bit, as components that share the mark ask for it.
+      const set = !option.negated;
+      return (packet) => ((read(packet) & mask) !== 0) === set;
+    }
     return negated(option, (packet) => (read(packet) & mask) === wanted);
   };
 }
 
-/** A user id, or a range (xt_owner.c). The kernel's own packets have a socket without a file: no id, but a socket. */
+/** A user or group id, or a range (xt_owner.c). The kernel's own packets have a socket without a file: no id, but a socket. */
 const owner: MatchCompiler = (match) => {
   const tests: Test[] = [];
   for (const option of match.options) {
     if (option.name === "socket-exists") {
       tests.push(negated(option, (packet) => packet.local));
-    } else if (option.name === "uid-owner") {
+    } else if (option.name === "uid-owner" || option.name === "gid-owner") {
       const [from, to] = option.values[0]!.split("-").map(Number);
-      tests.push((packet) =>
-        packet.owner === null
-          ? packet.local && option.negated
-          : (packet.owner.uid >= from! && packet.owner.uid <= (to ?? from!)) !==
-            option.negated
-      );
+      const ofUser = option.name === "uid-owner";
+      tests.push(({ owner }) => {
+        // Whatever has no process behind it, forwarded packets included, is not of this user.
+        if (owner === null) return option.negated;
+        const id = ofUser ? owner.uid : owner.gid ?? owner.uid;
+        return (id >= from! && id <= (to ?? from!)) !== option.negated;
+      });
     } else {
       return { unknown: `option --${option.name} of match owner` };
     }

@@ -36,12 +36,12 @@ const ICMPV6_UNTRACKED: ReadonlySet<number> = new Set([
 ]);
 
 /** Whether a packet of no connection opens one; a tcp stream joined midway does (tcp_loose). */
-export function opensConnection(packet: Packet): boolean {
+export function opensConnection(packet: Packet, loose = true): boolean {
   switch (packet.protocol) {
     case PROTOCOL.tcp: {
       const flags = packet.tcpFlags & ~psh;
-      return flags === syn || flags === (syn | urg) || flags === ack ||
-        flags === (ack | urg);
+      return flags === syn || flags === (syn | urg) ||
+        (loose && (flags === ack || flags === (ack | urg)));
     }
     case PROTOCOL.icmp:
       return ICMP_REQUESTS.has(packet.icmpType);

@@ -1,13 +1,13 @@
 import type { Node } from "../../core/cluster/model.ts";
 import { Cidr } from "../../core/packet/ip.ts";
-import type { IptablesOptions } from "./options.ts";
+import type { FamilyContext } from "./proxy_settings.ts";
 import {
   comment,
   is,
   isNot,
   jump,
   match,
-  type TableBuilder,
+  type RuleGatherer,
   target,
 } from "./rule_builder.ts";
 
@@ -20,13 +20,9 @@ const AGENT_CHAIN = "IP-MASQ-AGENT";
  * ip-masq-agent when destinations are listed that keep the pod's address.
  */
 export function egressMasquerade(
-  nat: TableBuilder,
-  { family, node, clusterCidrs, options }: {
-    readonly family: 4 | 6;
-    readonly node: Node;
-    readonly clusterCidrs: readonly Cidr[];
-    readonly options: IptablesOptions;
-  },
+  nat: RuleGatherer,
+  node: Node,
+  { family, ranges: clusterCidrs, options }: FamilyContext,
 ): void {
   const ofFamily = ({ base }: Cidr) => base.family === family;
   const cluster = clusterCidrs.find(ofFamily);

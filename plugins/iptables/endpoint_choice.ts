@@ -111,16 +111,22 @@ function hintsApply(
   service: Service,
   { zone }: Node,
 ): boolean {
-  const annotation =
-    service.annotations["service.kubernetes.io/topology-aware-hints"] ??
-      service.annotations["service.kubernetes.io/topology-mode"] ?? "";
-  const wanted = service.trafficDistribution !== null ||
-    (annotation !== "" && annotation.toLowerCase() !== "disabled");
-  if (!wanted || zone === null) return false;
+  if (zone === null || !wantsHints(service)) return false;
   const ready = endpoints.filter((endpoint) => endpoint.ready);
   return ready.length > 0 &&
     ready.every(({ zoneHints }) => zoneHints.length > 0) &&
     ready.some(({ zoneHints }) => zoneHints.includes(zone));
+}
+
+/** Whether a Service asks for endpoints by zone. */
+export function wantsHints(
+  { annotations, trafficDistribution }: Service,
+): boolean {
+  const annotation =
+    annotations["service.kubernetes.io/topology-aware-hints"] ??
+      annotations["service.kubernetes.io/topology-mode"] ?? "";
+  return trafficDistribution !== null ||
+    (annotation !== "" && annotation.toLowerCase() !== "disabled");
 }
 
 function isHintedTo({ zoneHints }: PortEndpoint, { zone }: Node): boolean {

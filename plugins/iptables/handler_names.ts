@@ -3,6 +3,9 @@ import { PRIORITY } from "../../core/replay/hook.ts";
 /** The security table runs after filter (NF_IP_PRI_SECURITY). */
 const SECURITY_PRIORITY = 50;
 
+/** kube-proxy in nftables mode asks for source ranges just before destinations change. */
+const PRE_DNAT_PRIORITY = PRIORITY.destinationNat - 10;
+
 /** Agents for NetworkPolicy put their jump before all others of the filter table. */
 const POLICY_PRIORITY = PRIORITY.filter - 1;
 
@@ -11,6 +14,7 @@ export const HANDLERS = {
   rawPrerouting: { hook: "prerouting", priority: PRIORITY.raw },
   trackPrerouting: { hook: "prerouting", priority: PRIORITY.conntrack },
   manglePrerouting: { hook: "prerouting", priority: PRIORITY.mangle },
+  preDnatPrerouting: { hook: "prerouting", priority: PRE_DNAT_PRIORITY },
   natPrerouting: { hook: "prerouting", priority: PRIORITY.destinationNat },
   mangleInput: { hook: "input", priority: PRIORITY.mangle },
   policyInput: { hook: "input", priority: POLICY_PRIORITY },
@@ -25,6 +29,7 @@ export const HANDLERS = {
   rawOutput: { hook: "output", priority: PRIORITY.raw },
   trackOutput: { hook: "output", priority: PRIORITY.conntrack },
   mangleOutput: { hook: "output", priority: PRIORITY.mangle },
+  preDnatOutput: { hook: "output", priority: PRE_DNAT_PRIORITY },
   natOutput: { hook: "output", priority: PRIORITY.destinationNat },
   filterOutput: { hook: "output", priority: PRIORITY.filter },
   securityOutput: { hook: "output", priority: SECURITY_PRIORITY },

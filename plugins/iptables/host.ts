@@ -1,5 +1,7 @@
 import type { Node } from "../../core/cluster/model.ts";
 import { Ip } from "../../core/packet/ip.ts";
+import { linkName } from "../../core/replay/hook_context.ts";
+import type { HookContext } from "../../core/replay/plugin.ts";
 
 /** What a name in a rule means among the interfaces that are modelled. */
 export interface InterfaceMatch {
@@ -16,6 +18,12 @@ export interface Host {
   isLocalTo(ip: Ip, interfaceName: string): boolean | undefined;
   /** Which interfaces `-i` and `-o` mean by a name. */
   interfaces(pattern: string): InterfaceMatch;
+  /** Which interface an address is routed to; null: none. */
+  linkTo(ip: Ip, context: HookContext): string | null;
+  /** Whether a process takes what is sent to a port of this host; left out when that is not modelled. */
+  listens?(protocol: number, port: number): boolean;
+  /** net.netfilter.nf_conntrack_tcp_loose; on unless it says no. */
+  readonly tracksMidstream?: boolean;
   /** First address of an interface; null without one, undefined when not modelled. */
   addressOf(interfaceName: string, family: 4 | 6): Ip | null | undefined;
 }
@@ -29,7 +37,19 @@ export function nodeHost(node: Node): Host {
     addresses.find((ip) => ip.family === family) ?? null;
   const primary = { 4: first(4), 6: first(6) };
   return {
-    isLocal: (ip) => ip.isLoopback || addresses.some((own) => own.equals(ip)),
+    linkTo: (ip, { cluster }) => {
+      const pod = cluster.podAt(ip);
+      if (pod !== undefined && pod.node === node.name) return linkName(pod);
+      const own = addresses.some((one) => one.equals(ip));
+      return own || ip.isLoopback ? "lo" : "eth0";
+    },
+    isLocal: (ip) => {
+      if (ip.isLoopback) return true;
+      for (let index = 0; index < addresses.length; index++) {
+        if (addresses[index]!.equals(ip)) return true;
+      }
+      return false;
+    },
     isLocalTo: (ip, name) => {
       if (name === "lo") return ip.isLoopback;
       return name === "eth0" && addresses.some((own) => own.equals(ip));
@@ -56,7 +76,7 @@ const NETWORK_CARD = /^(en|em|eth|bond|team|wl|vlan)/;
  * interface of an overlay by its name; a dump calls pods' links as its network
  * plugin does, and the wire as the node's hardware does.
  */
-function modelledInterfaces(pattern: string): InterfaceMatch {
+export function modelledInterfaces(pattern: string): InterfaceMatch {
   const prefix = pattern.endsWith("+") ? pattern.slice(0, -1) : null;
   const same = namedInterface(pattern);
   if (same("eth0") || same("lo") || /^veth[0-9a-f]{8}$/.test(pattern)) {

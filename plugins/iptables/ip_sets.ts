@@ -1,4 +1,5 @@
 import type { SetDump, SetEntry } from "../../core/import/ipset_save.ts";
+import { LIMITS } from "../../core/limits.ts";
 import { protocolNumber } from "../../core/import/iptables_save.ts";
 import { Cidr, type Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
@@ -14,10 +15,22 @@ export interface IpSets {
     name: string,
     directions: readonly string[],
   ): SetTest | string | undefined;
+  /** Adds to a set what a packet shows in these directions, or takes it out; as {@link IpSets.test} where there is no such set. */
+  change(
+    name: string,
+    directions: readonly string[],
+    adds: boolean,
+  ): SetChange | string | undefined;
 }
 
+/** Changes a set by a packet. */
+export type SetChange = (packet: TrackedPacket) => void;
+
 /** A host without sets. */
-export const NO_SETS: IpSets = { test: () => undefined };
+export const NO_SETS: IpSets = {
+  test: () => undefined,
+  change: () => undefined,
+};
 
 /** Sets of sets are looked into this deep; the kernel does not nest them at all. */
 const DEEPEST_LIST = 1;
@@ -53,7 +66,20 @@ export function ipSets(dumps: readonly SetDump[]): IpSets {
       ? table
       : (packet) => table.has(packet, directions);
   };
-  return { test: (name, directions) => test(name, directions, 0) };
+  const change = (
+    name: string,
+    directions: readonly string[],
+    adds: boolean,
+  ): SetChange | string | undefined => {
+    const dump = byName.get(name);
+    if (dump === undefined) return undefined;
+    if (dump.type === "list:set") return `change of list ${name}`;
+    const table = tableOf(dump);
+    return typeof table === "string"
+      ? table
+      : (packet) => table.change(packet, directions, adds);
+  };
+  return { test: (name, directions) => test(name, directions, 0), change };
 }
 
 /** One kind of dimension: what of a packet it reads in a direction. */
@@ -78,12 +104,18 @@ class SetTable {
   readonly #dimensions: readonly Dimension[];
   readonly #shapes: readonly Shape[];
   readonly #family: 4 | 6;
+  /** Where what rules added and took out is kept, between packets. */
+  readonly #changes: string;
 
   constructor(
+    name: string,
     dimensions: readonly Dimension[],
-    shapes: readonly Shape[],
-    family: 4 | 6,
+    { shapes, family }: {
+      readonly shapes: readonly Shape[];
+      readonly family: 4 | 6;
+    },
   ) {
+    this.#changes = `ipset ${name}`;
     this.#dimensions = dimensions;
     this.#shapes = shapes;
     this.#family = family;
@@ -91,12 +123,37 @@ class SetTable {
 
   has(packet: TrackedPacket, directions: readonly string[]): boolean {
     if (packet.source.family !== this.#family) return false;
+    const changed = packet.context.table<boolean>(this.#changes);
+    if (changed.size > 0) {
+      const key = this.#key(packet, directions, this.#whole());
+      const kept = key === undefined ? undefined : changed.get(key);
+      if (kept !== undefined) return kept;
+    }
     for (const { lengths, entries } of this.#shapes) {
       const key = this.#key(packet, directions, lengths);
       const nomatch = key === undefined ? undefined : entries.get(key);
       if (nomatch !== undefined) return !nomatch;
     }
     return false;
+  }
+
+  /** `-j SET`: whole addresses are added, whatever the prefixes of other entries. */
+  change(
+    packet: TrackedPacket,
+    directions: readonly string[],
+    adds: boolean,
+  ): void {
+    if (packet.source.family !== this.#family) return;
+    const key = this.#key(packet, directions, this.#whole());
+    const changes = packet.context.table<boolean>(this.#changes);
+    if (key === undefined) return;
+    if (changes.size < LIMITS.rulesPerDump) changes.set(key, adds);
+  }
+
+  /** The shape of entries of whole addresses. */
+  #whole(): readonly (number | null)[] {
+    const length = this.#family === 4 ? 32 : 128;
+    return this.#dimensions.map((one) => one === "address" ? length : null);
   }
 
   #key(
@@ -184,11 +241,10 @@ function compile(dump: SetDump): SetTable | string {
   }
   const specific = ({ lengths }: Shape) =>
     lengths.reduce((sum: number, length) => sum + (length ?? 0), 0);
-  return new SetTable(
-    dimensions as Dimension[],
-    [...shapes.values()].sort((a, b) => specific(b) - specific(a)),
-    dump.family,
-  );
+  return new SetTable(dump.name, dimensions as Dimension[], {
+    shapes: [...shapes.values()].sort((a, b) => specific(b) - specific(a)),
+    family: dump.family,
+  });
 }
 
 /** Returns the entry's text when it is not modelled. */

@@ -1,8 +1,11 @@
 import { assertEquals } from "@std/assert";
+import type { HookContext } from "../../core/replay/plugin.ts";
 import { parseIpsetSave } from "../../core/import/ipset_save.ts";
 import { Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
+import { nodeHost } from "./host.ts";
 import { ipSets } from "./ip_sets.ts";
+import { nodeOf } from "../../tests/conformance/_kube_objects.ts";
 import { TrackedPacket } from "./tracked_packet.ts";
 
 const SETS = ipSets(parseIpsetSave(
@@ -26,6 +29,8 @@ create wide hash:ip netmask 24
   { file: "test" },
 ));
 
+const HOST = nodeHost(nodeOf("host", []));
+
 function has(
   name: string,
   directions: string,
@@ -33,7 +38,8 @@ function has(
 ): boolean | string | undefined {
   const test = SETS.test(name, directions.split(","));
   if (typeof test !== "function") return test;
-  const packet = new TrackedPacket();
+  const packet = new TrackedPacket(HOST);
+  packet.context = { table: () => new Map() } as unknown as HookContext;
   packet.protocol = PROTOCOL.tcp;
   packet.source = Ip.of(source);
   packet.destination = Ip.of(destination);

@@ -8,6 +8,7 @@ import {
   jump,
   match,
   option,
+  type RuleGatherer,
   type RuleParts,
   single,
   type TableBuilder,
@@ -143,9 +144,8 @@ export function baseNatRules(
       target: jump("KUBE-NODEPORTS"),
     });
   }
-  nat.append("KUBE-MARK-MASQ", {
-    target: target("MARK", option("set-xmark", masked(masqueradeMark))),
-  })
+  markMasqueradeRules(nat, settings);
+  nat
     .append("KUBE-POSTROUTING", {
       matches: [
         match("mark", {
@@ -169,6 +169,16 @@ export function baseNatRules(
         ...(randomFully ? [option("random-fully")] : []),
       ),
     });
+}
+
+/** The chain that marks packets for masquerading. */
+export function markMasqueradeRules(
+  nat: RuleGatherer,
+  { masqueradeMark }: Pick<KubeProxySettings, "masqueradeMark">,
+): void {
+  nat.append("KUBE-MARK-MASQ", {
+    target: target("MARK", option("set-xmark", masked(masqueradeMark))),
+  });
 }
 
 /** Which addresses serve node ports: all local ones, or those of the given ranges. */

@@ -65,13 +65,27 @@ const connmark: TargetCompiler = (target) => {
   return { does: DOES.unknown, unknown: "target CONNMARK without a mark" };
 };
 
-/** Takes the packet out of connection tracking; only raw comes early enough. */
+/** Takes the packet out of connection tracking, or puts it into a zone; only raw comes early enough. */
 const notrack: TargetCompiler = (target) => {
-  const other = target.options.find((option) => option.name !== "notrack");
+  const zone = optionOf(target, "zone");
+  const other = target.options.find(({ name }) =>
+    name !== "notrack" && name !== "zone"
+  );
   if (other !== undefined) {
     return {
       does: DOES.unknown,
       unknown: `option --${other.name} of target CT`,
+    };
+  }
+  if (zone !== undefined) {
+    const number = Number(zone);
+    return {
+      does: DOES.next,
+      apply: (packet) => {
+        // Only the first of several such rules counts: the packet has its template then.
+        if (packet.zone === 0) packet.zone = number;
+        return VERDICT.accept;
+      },
     };
   }
   return {

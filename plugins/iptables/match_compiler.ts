@@ -3,13 +3,14 @@ import type {
   RuleOption,
 } from "../../core/import/iptables_rules.ts";
 import type { Test } from "./compiled_rule.ts";
-import type { Host } from "./host.ts";
+import type { InterfaceMatch } from "./host.ts";
 import type { IpSets } from "./ip_sets.ts";
 
 /** What a match is compiled with. */
 export interface MatchEnvironment {
   readonly family: 4 | 6;
-  readonly host: Host;
+  /** Which interfaces `-i`, `-o` and their like mean by a name. */
+  readonly interfaces: (pattern: string) => InterfaceMatch;
   readonly sets: IpSets;
   /** `nat KUBE-SVC-X:2`: keys counters and draws. */
   readonly ruleName: string;

@@ -3,6 +3,7 @@ import { ADDRESS_MATCHES } from "./address_matches.ts";
 import { CONNECTION_MATCHES } from "./connection_matches.ts";
 import { HEADER_MATCHES } from "./header_matches.ts";
 import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+import { reversePath } from "./reverse_path_match.ts";
 import { setMatch } from "./set_match.ts";
 import { STATEFUL_MATCHES } from "./stateful_matches.ts";
 
@@ -13,6 +14,7 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
   ...ADDRESS_MATCHES,
   ...CONNECTION_MATCHES,
   ...STATEFUL_MATCHES,
+  rpfilter: reversePath,
   set: setMatch,
 };
 

@@ -8,12 +8,12 @@ import type { PolicyIndex } from "../../core/policy/policy_index.ts";
 import { PLAIN_PROFILE } from "../../core/policy/profile.ts";
 import { definePlugin } from "../../core/replay/plugin.ts";
 import { DumpStore, type LoadedDump } from "./dump_store.ts";
+import { GeneratedRules } from "./generated_rules.ts";
 import { HANDLERS } from "./handler_names.ts";
 import { nodeHost } from "./host.ts";
 import { MODELS } from "./models.ts";
 import { NodeNetfilter } from "./node_handlers.ts";
-import { nodeTables } from "./node_tables.ts";
-import { type IptablesOptions, optionsSchema } from "./options.ts";
+import { optionsSchema } from "./options.ts";
 import { policyFilter } from "./policy_filter.ts";
 import { RuleSet } from "./rule_set.ts";
 
@@ -27,7 +27,7 @@ interface State {
 /** State and cluster at one moment; rules of a node are made when a packet meets it. */
 interface Compiled {
   readonly cluster: ClusterView;
-  readonly options: IptablesOptions;
+  readonly generated: GeneratedRules;
   readonly dumps: DumpStore;
   /** Null where nobody enforces them. */
   readonly policies: PolicyIndex | null;
@@ -78,8 +78,8 @@ export default definePlugin({
   },
   compile: (state, cluster, options): Compiled => ({
     cluster,
-    options,
-    dumps: new DumpStore(state.dumps),
+    generated: new GeneratedRules(cluster, options),
+    dumps: new DumpStore(options.dumps === "run" ? state.dumps : []),
     policies: options.networkPolicy === "enforce"
       ? compileNetworkPolicies(
         Object.keys(state.policies).sort().map((key) => state.policies[key]!),
@@ -88,14 +88,18 @@ export default definePlugin({
       )
       : null,
   }),
-  attach({ cluster, options, dumps, policies }, node) {
+  attach({ generated, dumps, policies }, node) {
     const dumped = dumps.tablesOf(node.name);
-    const generated = dumped.v4 !== null && dumped.v6 !== null
-      ? { v4: [], v6: [] }
-      : nodeTables(cluster, node, options);
+    const v4 = dumped.v4 === null ? generated.rulesOf(node, 4) : null;
+    const v6 = dumped.v6 === null ? generated.rulesOf(node, 6) : null;
     const rules = new RuleSet(
-      { v4: dumped.v4 ?? generated.v4, v6: dumped.v6 ?? generated.v6 },
-      { host: nodeHost(node), sets: dumps.setsOf(node.name) },
+      { v4: dumped.v4 ?? v4!.own, v6: dumped.v6 ?? v6!.own },
+      {
+        host: nodeHost(node),
+        sets: dumps.setsOf(node.name),
+        shared: { 4: v4?.shared ?? null, 6: v6?.shared ?? null },
+        nft: { 4: v4?.nft ?? null, 6: v6?.nft ?? null },
+      },
     );
     const netfilter = new NodeNetfilter(rules);
     const handlers = netfilter.handlers();

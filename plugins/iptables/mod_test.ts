@@ -382,11 +382,121 @@ Deno.test("iptables names the policy that drops", () => {
   assertEquals(result!.outcome.rule, { name: "filter FORWARD policy" });
 });
 
+const NFTABLES = {
+  mode: "nftables",
+  clusterCIDR: "10.244.0.0/16",
+  serviceCIDRs: ["10.96.0.0/16"],
+};
+
+Deno.test("nftables mode sends a ClusterIP to the backend that iptables mode picks, for a fixed cost", () => {
+  const flow = { from: "pod/shop/client", to: "tcp://10.96.0.10:80" };
+  const [nftables] = run({ manifests: [WEB], options: NFTABLES }, flow);
+  const [iptables] = run({ manifests: [WEB] }, flow);
+  assertEquals(told(nftables!), told(iptables!));
+  assertEquals(nftables!.outcome.backends, iptables!.outcome.backends);
+  assert(nftables!.outcome.cost.hashLookups! > 0);
+});
+
+Deno.test("nftables mode refuses what iptables mode lets leak, and localhost (D21)", () => {
+  const flows = [
+    { from: "pod/shop/client", to: "tcp://10.96.0.10:81" },
+    { from: "pod/shop/client", to: "tcp://10.96.9.9:80" },
+    { from: "node/n1", to: "tcp://127.0.0.1:30080" },
+    { from: "ip/203.0.113.9", to: "tcp://198.51.100.1:30080" },
+    { from: "ip/203.0.113.9", to: "tcp://192.168.0.1:30080" },
+  ];
+  const results = run({ manifests: [WEB], options: NFTABLES }, ...flows);
+  assertEquals(results.map(({ outcome }) => outcome.verdict), [
+    "rejected",
+    "dropped",
+    "refused",
+    "refused",
+    "forwarded",
+  ]);
+});
+
+Deno.test("nftables mode asks for source ranges before it translates", () => {
+  const manifests = [BALANCED("loadBalancerSourceRanges: [203.0.113.0/25],")];
+  const [pod, near] = run(
+    { manifests, options: NFTABLES },
+    { from: "pod/shop/client", to: "tcp://1.2.3.4:80" },
+    { from: "ip/203.0.113.9", via: "n1", to: "tcp://1.2.3.4:80" },
+  );
+  assertEquals(pod!.outcome.decidedAt, "n1 prerouting");
+  assertEquals(pod!.outcome.verdict, "dropped");
+  assertEquals(near!.outcome.verdict, "forwarded");
+});
+
+Deno.test("nftables mode cites the element of a map, at the Service's manifest", () => {
+  const [result] = run(
+    {
+      manifests: [
+        service("none", "clusterIP: 10.96.0.9, ports: [{ port: 80 }]", {
+          app: "none",
+        }),
+      ],
+      options: NFTABLES,
+    },
+    { from: "pod/shop/client", to: "tcp://10.96.0.9:80" },
+  );
+  const { verdict, rule } = result!.outcome;
+  assertEquals(verdict, "rejected");
+  assertEquals(
+    rule?.text,
+    'add element ip kube-proxy no-endpoint-services { 10.96.0.9 . tcp . 80 comment "shop/none" : goto reject-chain }',
+  );
+  assertEquals(rule?.source?.file, "test.yaml");
+});
+
+Deno.test("nftables mode keeps a client on its endpoint for as long as affinity lasts", () => {
+  const sticky = service(
+    "web",
+    "clusterIP: 10.96.0.10, sessionAffinity: ClientIP, sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } }, ports: [{ port: 80, targetPort: 8080 }]",
+  );
+  const backends = (stepS: number) =>
+    new Set(
+      run(
+        { manifests: [sticky], options: NFTABLES },
+        ...Array.from({ length: 12 }, (_, index) => ({
+          from: "pod/shop/client",
+          to: "tcp://10.96.0.10:80",
+          atNs: index * stepS * SECOND_NS,
+        })),
+      ).map(({ outcome }) => outcome.backend),
+    ).size;
+  assertEquals([backends(30), backends(90)], [1, 2]);
+});
+
+Deno.test("iptables writes again only what a change touches", () => {
+  const other = service(
+    "other",
+    "clusterIP: 10.96.0.12, ports: [{ port: 80, targetPort: 8080 }]",
+    { app: "late" },
+  );
+  const [before, after] = run(
+    {
+      manifests: [WEB, other],
+      steps: [{
+        atNs: SECOND_NS,
+        manifests: pod("late", { node: "n2", ip: "10.244.1.40", app: "late" }),
+      }],
+    },
+    { from: "pod/shop/client", to: "tcp://10.96.0.12:80" },
+    {
+      from: "pod/shop/client",
+      to: "tcp://10.96.0.12:80",
+      atNs: 2 * SECOND_NS,
+    },
+  );
+  assertEquals(before!.outcome.verdict, "rejected");
+  assertEquals(after!.outcome.backend, "10.244.1.40:8080");
+});
+
 Deno.test("iptables refuses modes that it does not model", () => {
-  const checked = iptables.options["~standard"].validate({ mode: "nftables" });
+  const checked = iptables.options["~standard"].validate({ mode: "ipvs" });
   assert(!(checked instanceof Promise));
   assertEquals(
     checked.issues?.map(({ message }) => message),
-    ["only mode iptables is modelled"],
+    ["mode ipvs is not modelled"],
   );
 });

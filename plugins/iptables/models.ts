@@ -10,6 +10,22 @@ export const MODELS: readonly ModelClaim[] = [
   },
   {
     claim:
+      "kube-proxy in nftables mode writes this table; it refuses ports that a ClusterIP does not have, addresses that no Service has, and node ports off the primary addresses",
+    source:
+      "kubernetes/kubernetes master pkg/proxy/nftables/proxier.go, setupNFTables, syncProxyRules",
+  },
+  {
+    claim: "TCP states, and what is INVALID in which of them",
+    source: "net/netfilter/nf_conntrack_proto_tcp.c, tcp_conntracks",
+  },
+  {
+    claim:
+      "an ICMP error is RELATED to the connection of the packet in it, and both are translated",
+    source:
+      "net/netfilter/nf_conntrack_proto_icmp.c, nf_conntrack_inet_error; nf_nat_core.c, nf_nat_icmp_reply_translation",
+  },
+  {
+    claim:
       "which endpoints a node uses: ready ones, else those serving while terminating; hints; traffic policies",
     source: "kubernetes/kubernetes v1.28 pkg/proxy/topology.go",
   },

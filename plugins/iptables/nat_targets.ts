@@ -66,6 +66,7 @@ const destination: TargetCompiler = (target) => {
     const to = { ip: only!, port: firstPort };
     return {
       does: DOES.decide,
+      destination: only!,
       backend: { ip: only!.text, port: firstPort },
       apply: (packet, rule) =>
         bindDestination(
@@ -112,7 +113,7 @@ function bindDestination(
 }
 
 /** nf_nat_redirect.c: the address of the interface it came in by, or loopback for the host's own. */
-const redirect: TargetCompiler = (target, { host, family }) => {
+const redirect: TargetCompiler = (target, { family }) => {
   const range = readRange(`:${optionOf(target, "to-ports") ?? ""}`);
   if (range === null) {
     return { does: DOES.unknown, unknown: "target REDIRECT to such ports" };
@@ -121,7 +122,10 @@ const redirect: TargetCompiler = (target, { host, family }) => {
     does: DOES.decide,
     apply: (packet, rule) => {
       const { hook, inInterface } = packet.context;
-      const ip = host.addressOf(hook === "output" ? "lo" : inInterface, family);
+      const ip = packet.host.addressOf(
+        hook === "output" ? "lo" : inInterface,
+        family,
+      );
       if (ip === undefined) {
         packet.unknown = `the address of interface ${inInterface}`;
         packet.rule = rule;

@@ -1,7 +1,7 @@
 import type { RuleTableName } from "../../core/import/iptables_rules.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import type { Packet, PacketChange } from "../../core/packet/packet.ts";
-import { PROTOCOL } from "../../core/packet/packet.ts";
+import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type {
   Action,
@@ -9,8 +9,7 @@ import type {
   Handler,
   HookContext,
 } from "../../core/replay/plugin.ts";
-import type { Rule } from "../../core/source.ts";
-import type { CompiledChain } from "./compiled_chain.ts";
+import type { Chain } from "./chain.ts";
 import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
 import {
   isIcmpError,
@@ -19,8 +18,10 @@ import {
   opensConnection,
   reopens,
 } from "./connection_state.ts";
+import { hasPorts, invertedTuple, translateError } from "./icmp_error.ts";
 import type { HandlerName } from "./handler_names.ts";
 import type { BaseChain, RuleSet } from "./rule_set.ts";
+import { nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
 import { CT_STATE, TrackedPacket } from "./tracked_packet.ts";
 import { type HitObserver, Traversal } from "./traversal.ts";
 
@@ -34,18 +35,21 @@ export type NodeHandlers = Partial<Record<HandlerName, Handler>>;
  */
 export class NodeNetfilter {
   readonly #rules: RuleSet;
-  readonly #packet = new TrackedPacket();
+  readonly #packet: TrackedPacket;
   readonly #traversal: Traversal;
   /** The walk that the packet is on; another one has no connection here yet. */
   #walk: HookContext | null = null;
-  /** Rules that bound connections, by their note. */
-  readonly #bindings = new Map<string, CompiledRule>();
+  /** The connection of the packet that the host answers next. */
+  #answered:
+    | { readonly connection: Connection; readonly reply: boolean }
+    | null = null;
 
   /** Hooks where the raw table comes before tracking, and meets the packet first. */
   readonly #rawRuns: { readonly prerouting: boolean; readonly output: boolean };
 
   constructor(rules: RuleSet, onHit: HitObserver | null = null) {
     this.#rules = rules;
+    this.#packet = new TrackedPacket(rules.host);
     this.#traversal = new Traversal(onHit);
     this.#rawRuns = {
       prerouting: rules.base("raw", "PREROUTING") !== undefined,
@@ -86,7 +90,25 @@ export class NodeNetfilter {
       securityForward: "FORWARD",
       securityOutput: "OUTPUT",
     });
+    this.#installPreDnat(handlers);
     return handlers;
+  }
+
+  /** nftables mode asks for source ranges before it translates. */
+  #installPreDnat(handlers: NodeHandlers): void {
+    for (
+      const [name, chain] of [
+        ["preDnatPrerouting", "filter-prerouting-pre-dnat"],
+        ["preDnatOutput", "filter-output-pre-dnat"],
+      ] as const
+    ) {
+      const base = this.#rules.nftBase(chain);
+      if (base === undefined) continue;
+      handlers[name] = (packet, context) => {
+        this.#resume(context);
+        return this.#runTable(base, packet, { context, says: false });
+      };
+    }
   }
 
   /** Bits of the state that the packet's connection gives it, as `--ctstate` reads them. */
@@ -101,7 +123,7 @@ export class NodeNetfilter {
     chains: Partial<Record<HandlerName, string>>,
   ): void {
     for (const [name, chain] of Object.entries(chains)) {
-      const base = this.#rules.base(table, chain);
+      const [base] = this.#rules.bases(table, chain);
       if (base === undefined) continue;
       const first = table === "raw";
       const says = table === "filter" || table === "security";
@@ -126,6 +148,25 @@ export class NodeNetfilter {
     this.#walk = context;
     const local = hook === "output";
     this.#packet.detach(local, local ? context.owner : null);
+    if (local) this.#takeUpAnswer();
+  }
+
+  /**
+   * nf_ct_attach(): what the host sends next is its own answer to the packet
+   * at hand, an ICMP error or a reset, and belongs to the same connection.
+   */
+  answerNext(): void {
+    const { connection, reply } = this.#packet;
+    this.#answered = connection === null ? null : { connection, reply: !reply };
+  }
+
+  #takeUpAnswer(): void {
+    const answered = this.#answered;
+    if (answered === null) return;
+    this.#answered = null;
+    this.#packet.connection = answered.connection;
+    this.#packet.reply = answered.reply;
+    this.#packet.state = CT_STATE.related;
   }
 
   /** At a later hook: a packet that bypassed the first has no connection. */
@@ -170,17 +211,34 @@ export class NodeNetfilter {
       tracked.state = CT_STATE.untracked;
       return undefined;
     }
-    if (isIcmpError(packet)) {
-      return {
-        kind: "unknown",
-        reason: "which connection an ICMP error belongs to is not modelled",
-        rule: null,
-      };
-    }
     context.charge("conntrack", 1);
+    if (isIcmpError(packet)) return this.#relate(packet, context);
     if (isMalformed(packet)) return undefined;
     tracked.load(packet, context);
     this.#find(packet, context);
+    return undefined;
+  }
+
+  /** nf_conntrack_inet_error(): the connection of the packet that an error is about. */
+  #relate(packet: Packet, context: HookContext): Handled {
+    const { inner } = packet;
+    if (inner === undefined || inner === null) {
+      return {
+        kind: "unknown",
+        reason: "the packet that an ICMP error is about is not modelled",
+        rule: null,
+      };
+    }
+    const found = context.conntrack.find(invertedTuple(inner), context.nowNs);
+    if (found === undefined) return undefined;
+    const tracked = this.#packet;
+    const { connection, direction } = found;
+    // An error that is not on its way to the inner packet's sender is none of its connection.
+    const way = direction === "reply" ? connection.reply : connection.original;
+    if (!packet.destination.equals(way.destination)) return undefined;
+    tracked.connection = connection;
+    tracked.reply = direction === "reply";
+    tracked.state = CT_STATE.related;
     return undefined;
   }
 
@@ -193,22 +251,43 @@ export class NodeNetfilter {
       found = undefined;
     }
     if (found === undefined) {
-      if (!opensConnection(packet)) return;
-      tracked.connection = conntrack.open(tracked);
+      if (!opensConnection(packet, tracked.host.tracksMidstream)) return;
+      const opened = conntrack.open(tracked);
+      if (packet.protocol === PROTOCOL.tcp) {
+        opened.tcpState = nextTcpState(NO_TCP_STATE, {
+          tcpFlags: packet.tcpFlags,
+          reply: false,
+        }) ?? NO_TCP_STATE;
+      }
+      tracked.connection = opened;
       tracked.state = CT_STATE.new;
       return;
     }
+    const { connection } = found;
+    const reply = found.direction === "reply";
+    if (packet.protocol === PROTOCOL.tcp) {
+      const next = nextTcpState(connection.tcpState, {
+        tcpFlags: packet.tcpFlags,
+        reply,
+      });
+      if (next === null) return;
+      connection.tcpState = next;
+    }
+    const unanswered = !connection.replied;
     conntrack.see(found, packet, nowNs);
-    tracked.connection = found.connection;
-    tracked.reply = found.direction === "reply";
-    tracked.state = found.connection.replied
-      ? CT_STATE.established
-      : CT_STATE.new;
+    // A connection whose only answer is a reset is forgotten at once (nf_conntrack_tcp_packet).
+    if (unanswered && (packet.tcpFlags & TCP_FLAG.rst) !== 0) {
+      conntrack.remove(connection);
+      tracked.last = true;
+    }
+    tracked.connection = connection;
+    tracked.reply = reply;
+    tracked.state = connection.replied ? CT_STATE.established : CT_STATE.new;
   }
 
   /** nf_nat_inet_fn() where destinations change: before routing. */
   #destinationNat(chain: "PREROUTING" | "OUTPUT"): Handler {
-    const base = this.#rules.base("nat", chain);
+    const bases = this.#rules.bases("nat", chain);
     return (packet, context) => {
       this.#resume(context);
       const tracked = this.#packet;
@@ -216,6 +295,9 @@ export class NodeNetfilter {
       if (connection === null) return undefined;
       tracked.rule = null;
       tracked.mark = packet.mark;
+      if (tracked.state === CT_STATE.related && isIcmpError(packet)) {
+        return translateError(packet, tracked, "destination");
+      }
       if (tracked.reply) {
         return connection.sourceTranslated
           ? this.#rewriteDestination(
@@ -226,11 +308,17 @@ export class NodeNetfilter {
           : undefined;
       }
       if (!connection.destinationBound) {
-        const decided = this.#bind(packet, context, base);
+        const decided = this.#bindIn(bases, packet, context);
         if (!connection.destinationBound) {
           context.conntrack.bindDestination(connection, null);
         }
         if (decided !== undefined) return decided;
+        const rule = this.#boundBy();
+        if (rule !== null) {
+          connection.destinationRule = rule.cited;
+          const rewrite = rule.rewriteFor(packet);
+          if (rewrite !== null) return this.#withMark(packet, rewrite);
+        }
       }
       if (!connection.destinationTranslated) return this.#markOnly(packet);
       const { reply } = connection;
@@ -243,7 +331,7 @@ export class NodeNetfilter {
 
   /** nf_nat_inet_fn() where sources change: after routing. */
   #sourceNat(chain: "POSTROUTING" | "INPUT"): Handler {
-    const base = this.#rules.base("nat", chain);
+    const bases = this.#rules.bases("nat", chain);
     return (packet, context) => {
       this.#resume(context);
       const tracked = this.#packet;
@@ -251,6 +339,16 @@ export class NodeNetfilter {
       if (connection === null) return undefined;
       tracked.rule = null;
       tracked.mark = packet.mark;
+      if (tracked.state === CT_STATE.related) {
+        if (isIcmpError(packet)) {
+          return translateError(packet, tracked, "source");
+        }
+        // A reset of the host's own may be the first packet to get this far.
+        if (!connection.sourceBound) {
+          const decided = this.#bindIn(bases, packet, context);
+          if (decided !== undefined) return decided;
+        }
+      }
       if (tracked.reply) {
         return connection.destinationTranslated
           ? this.#rewriteSource(
@@ -261,11 +359,13 @@ export class NodeNetfilter {
           : undefined;
       }
       if (!connection.sourceBound) {
-        const decided = this.#bind(packet, context, base);
+        const decided = this.#bindIn(bases, packet, context);
         if (!connection.sourceBound) {
           context.conntrack.bindSource(connection, null);
         }
         if (decided !== undefined) return decided;
+        const rule = this.#boundBy();
+        if (rule !== null) connection.sourceRule = rule.cited;
       }
       if (!connection.sourceTranslated) return this.#markOnly(packet);
       const { reply } = connection;
@@ -276,7 +376,21 @@ export class NodeNetfilter {
     };
   }
 
-  /** Consults the nat table for a first packet; returns only what ends it. */
+  /** Several base chains are asked in turn, until one binds (nf_nat_inet_fn). */
+  #bindIn(
+    bases: readonly BaseChain[],
+    packet: Packet,
+    context: HookContext,
+  ): Handled {
+    if (bases.length < 2) return this.#bind(packet, context, bases[0]);
+    for (const base of bases) {
+      const decided = this.#bind(packet, context, base);
+      if (decided !== undefined || this.#boundBy() !== null) return decided;
+    }
+    return undefined;
+  }
+
+  /** Consults a nat table for a first packet; returns only what ends it. */
   #bind(
     packet: Packet,
     context: HookContext,
@@ -290,18 +404,13 @@ export class NodeNetfilter {
     if (verdict !== VERDICT.accept) {
       return refusal(verdict, tracked, chain);
     }
-    const { rule } = tracked;
-    if (rule?.does === DOES.decide) this.#remember(tracked.connection!, rule);
     return undefined;
   }
 
-  /** Notes which rules bound a connection, so that later packets cite them. */
-  #remember(connection: Connection, rule: CompiledRule): void {
-    const { name } = rule;
-    this.#bindings.set(name, rule);
-    connection.note = connection.note === null
-      ? name
-      : `${connection.note}\n${name}`;
+  /** The rule that the nat table ended with, if it translates. */
+  #boundBy(): CompiledRule | null {
+    const { rule } = this.#packet;
+    return rule?.does === DOES.decide ? rule : null;
   }
 
   #rewriteDestination(
@@ -313,10 +422,11 @@ export class NodeNetfilter {
         destinationPort === packet.destinationPort
       ? { destination }
       : { destination, destinationPort };
+    const { reply, connection } = this.#packet;
     return {
       kind: "rewrite",
       change,
-      rule: this.#citation(!this.#packet.reply),
+      rule: reply ? connection!.sourceRule : connection!.destinationRule,
     };
   }
 
@@ -325,26 +435,12 @@ export class NodeNetfilter {
         sourcePort === packet.sourcePort
       ? { source }
       : { source, sourcePort };
+    const { reply, connection } = this.#packet;
     return {
       kind: "rewrite",
       change,
-      rule: this.#citation(this.#packet.reply),
+      rule: reply ? connection!.destinationRule : connection!.sourceRule,
     };
-  }
-
-  /** The rule behind a translation: of the destination, else of the source. */
-  #citation(ofDestination: boolean): Rule | null {
-    const tracked = this.#packet;
-    if (tracked.rule !== null) return tracked.rule.cited;
-    const note = tracked.connection!.note;
-    if (note === null) return null;
-    const line = note.indexOf("\n");
-    const name = line < 0
-      ? note
-      : ofDestination
-      ? note.slice(0, line)
-      : note.slice(line + 1);
-    return this.#bindings.get(name)?.cited ?? { name };
   }
 
   #withMark(packet: Packet, action: Action): Handled {
@@ -363,17 +459,14 @@ export class NodeNetfilter {
   #confirm(context: HookContext): Handled {
     const { connection } = this.#packet;
     if (
-      this.#walk === context && connection !== null && !connection.confirmed
+      this.#walk === context && connection !== null &&
+      !connection.confirmed && !this.#packet.reply && !this.#packet.last
     ) {
       context.charge("conntrack", 1);
       context.conntrack.confirm(connection, context.nowNs);
     }
     return undefined;
   }
-}
-
-function hasPorts({ protocol }: Packet): boolean {
-  return protocol !== PROTOCOL.icmp && protocol !== PROTOCOL.icmpv6;
 }
 
 function acceptOf(rule: CompiledRule): Action {
@@ -391,7 +484,7 @@ function markRewrite(packet: TrackedPacket): Action {
 function refusal(
   verdict: number,
   { rule, unknown }: TrackedPacket,
-  base: CompiledChain,
+  base: Chain,
 ): Action {
   const cited = rule?.cited ?? base.policyRule;
   const chain = rule?.chain.name ?? `${base.name} policy`;

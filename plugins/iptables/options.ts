@@ -16,11 +16,13 @@ const cidrPair = z.string().refine(
  * stand beside kube-proxy's on a node.
  */
 export const optionsSchema = z.strictObject({
-  /** How kube-proxy programs the node; only iptables is modelled here. */
+  /** How kube-proxy programs the node. */
   mode: z.enum(["iptables", "nftables", "ipvs"]).default("iptables").refine(
-    (mode) => mode === "iptables",
-    { message: "only mode iptables is modelled" },
+    (mode) => mode !== "ipvs",
+    { message: "mode ipvs is not modelled" },
   ),
+  /** Ranges that ClusterIPs are given from (ServiceCIDR objects), for nftables mode; without them, addresses that no Service has are not refused. */
+  serviceCIDRs: z.array(cidr).default([]),
   /** Addresses of all pods; without it, derived from the nodes' podCIDRs. */
   clusterCIDR: cidrPair.optional(),
   /** Masquerades everything that is sent to a ClusterIP. */
@@ -46,6 +48,8 @@ export const optionsSchema = z.strictObject({
   egressMasquerade: z.boolean().optional(),
   /** Destinations that keep the pod's address, as ip-masq-agent calls them; by default the cluster's range. */
   nonMasqueradeCIDRs: z.array(cidr).optional(),
+  /** Whether dumps of a node are run in place of what would be generated for it. */
+  dumps: z.enum(["run", "ignore"]).default("run"),
   /** Whether an agent on the node enforces NetworkPolicy; kube-proxy itself never does. */
   networkPolicy: z.enum(["none", "enforce"]).default("none"),
 }).prefault({});

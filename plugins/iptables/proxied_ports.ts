@@ -19,6 +19,11 @@ export interface ProxiedPort {
   readonly endpoints: readonly PortEndpoint[];
 }
 
+/** Tells ports of one family apart. */
+export function portKey({ name, port }: ProxiedPort): string {
+  return `${name} ${port.protocol}`;
+}
+
 /** The ports that kube-proxy serves in one family, by name: the order of its own map is random. */
 export function proxiedPorts(
   cluster: ClusterView,

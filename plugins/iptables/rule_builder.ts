@@ -2,6 +2,7 @@ import {
   BASE_CHAINS,
   type ChainRule,
   type Negatable,
+  type RuleChain,
   type RuleMatch,
   type RuleOption,
   type RuleTable,
@@ -16,14 +17,13 @@ export type RuleParts = Partial<
   Omit<ChainRule, "fragment" | "counters" | "at">
 >;
 
-/** Gathers the rules of one table, chain by chain. */
-export class TableBuilder {
-  readonly #name: RuleTableName;
+/** Gathers rules, chain by chain. */
+export class RuleGatherer {
   readonly #chains = new Map<string, ChainRule[]>();
 
-  constructor(name: RuleTableName) {
-    this.#name = name;
-    for (const chain of BASE_CHAINS[name]) this.#chains.set(chain, []);
+  /** The chains so far, in the order in which they were first written to. */
+  get chains(): ReadonlyMap<string, readonly ChainRule[]> {
+    return this.#chains;
   }
 
   /** Makes a chain, which may stay empty. */
@@ -31,6 +31,13 @@ export class TableBuilder {
     for (const chain of chains) {
       if (!this.#chains.has(chain)) this.#chains.set(chain, []);
     }
+    return this;
+  }
+
+  /** Adds rules that were gathered elsewhere. */
+  take(chain: string, rules: readonly ChainRule[]): this {
+    const own = this.declare(chain).#chains.get(chain)!;
+    for (const rule of rules) own.push(rule);
     return this;
   }
 
@@ -60,18 +67,53 @@ export class TableBuilder {
     return this;
   }
 
+  /** The chains as a table, with other rules before those of some chains. */
+  table(
+    name: RuleTableName,
+    { before = new Map() }: {
+      readonly before?: ReadonlyMap<string, readonly ChainRule[]>;
+    } = {},
+  ): readonly RuleTable[] {
+    const base = BASE_CHAINS[name];
+    const chains = [...this.#chains].map(([chain, rules]) =>
+      ruleChain(
+        chain,
+        [...before.get(chain) ?? [], ...rules],
+        base.includes(chain),
+      )
+    );
+    return [{ name, chains }];
+  }
+}
+
+/** Gathers the rules of one table, whose base chains are there from the start. */
+export class TableBuilder extends RuleGatherer {
+  readonly #name: RuleTableName;
+
+  constructor(name: RuleTableName) {
+    super();
+    this.#name = name;
+    this.declare(...BASE_CHAINS[name]);
+  }
+
   build(): RuleTable {
     const base = BASE_CHAINS[this.#name];
     return {
       name: this.#name,
-      chains: [...this.#chains].map(([name, rules]) => ({
-        name,
-        policy: base.includes(name) ? "ACCEPT" : null,
-        counters: "0:0",
-        rules,
-      })),
+      chains: [...this.chains].map(([name, rules]) =>
+        ruleChain(name, rules, base.includes(name))
+      ),
     };
   }
+}
+
+/** A chain that lets pass what its rules let pass. */
+export function ruleChain(
+  name: string,
+  rules: readonly ChainRule[],
+  base = false,
+): RuleChain {
+  return { name, policy: base ? "ACCEPT" : null, counters: "0:0", rules };
 }
 
 /** An option that is not negated. */

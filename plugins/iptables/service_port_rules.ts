@@ -14,9 +14,9 @@ import {
   jump,
   match,
   option,
+  type RuleGatherer,
   type RuleParts,
   single,
-  type TableBuilder,
   target,
 } from "./rule_builder.ts";
 
@@ -25,8 +25,8 @@ export class ServicePortRules {
   readonly #proxied: ProxiedPort;
   readonly #node: Node;
   readonly #settings: KubeProxySettings;
-  readonly #filter: TableBuilder;
-  readonly #nat: TableBuilder;
+  readonly #filter: RuleGatherer;
+  readonly #nat: RuleGatherer;
   readonly #comments: boolean;
   readonly #protocol: string;
   readonly #names: ChainNames;
@@ -37,8 +37,8 @@ export class ServicePortRules {
   constructor(proxied: ProxiedPort, context: {
     readonly node: Node;
     readonly settings: KubeProxySettings;
-    readonly filter: TableBuilder;
-    readonly nat: TableBuilder;
+    readonly filter: RuleGatherer;
+    readonly nat: RuleGatherer;
     readonly comments: boolean;
   }) {
     const { service, port, name } = proxied;

@@ -67,19 +67,95 @@ const limit: MatchCompiler = (match, { ruleName }) => {
   const burst = Number(optionValue(match, "limit-burst") ?? 5);
   const costNs = Math.floor(UNIT_NS[unit!]! / Number(count));
   const mostNs = costNs * burst;
-  return ({ context }) => {
-    const buckets = context.table<readonly [number, number]>("limit");
-    const [creditNs, beforeNs] = buckets.get(ruleName) ??
-      [mostNs, context.nowNs];
-    const filledNs = Math.min(mostNs, creditNs + context.nowNs - beforeNs);
-    const enough = filledNs >= costNs;
-    buckets.set(ruleName, [
-      enough ? filledNs - costNs : filledNs,
-      context.nowNs,
-    ]);
-    return enough;
+  return ({ context }) =>
+    takes(context.table<Bucket>("limit"), ruleName, {
+      costNs,
+      mostNs,
+      nowNs: context.nowNs,
+    });
+};
+
+/** Credit, and the time that it was counted at. */
+type Bucket = readonly [creditNs: number, countedNs: number];
+
+/** Takes one packet's worth out of a bucket, if there is that much in it. */
+function takes(
+  buckets: Map<string, Bucket>,
+  key: string,
+  { costNs, mostNs, nowNs }: {
+    readonly costNs: number;
+    readonly mostNs: number;
+    readonly nowNs: number;
+  },
+): boolean {
+  const [creditNs, countedNs] = buckets.get(key) ?? [mostNs, nowNs];
+  const filledNs = Math.min(mostNs, creditNs + nowNs - countedNs);
+  const enough = filledNs >= costNs;
+  if (!buckets.has(key) && buckets.size >= MOST_BUCKETS) {
+    buckets.delete(buckets.keys().next().value!);
+  }
+  buckets.set(key, [enough ? filledNs - costNs : filledNs, nowNs]);
+  return enough;
+}
+
+/** A bucket for each sender, receiver or port (xt_hashlimit.c), all rules of one name together. */
+const hashlimit: MatchCompiler = (match) => {
+  const unmodelled = match.options.find(({ name }) => !HASHLIMIT.has(name));
+  if (unmodelled !== undefined) {
+    return { unknown: `option --${unmodelled.name} of match hashlimit` };
+  }
+  const above = optionValue(match, "hashlimit-above");
+  const rate = above ?? optionValue(match, "hashlimit-upto") ?? "";
+  const [, count, unit] = /^(\d+)\/(sec|min|hour|day)$/.exec(rate) ?? [];
+  if (count === undefined) {
+    return { unknown: `rate ${rate} of match hashlimit` };
+  }
+  const costNs = Math.floor(UNIT_NS[unit!]! / Number(count));
+  const mostNs = costNs * Number(optionValue(match, "hashlimit-burst") ?? 5);
+  const modes = (optionValue(match, "hashlimit-mode") ?? "").split(",");
+  const table = `hashlimit ${optionValue(match, "hashlimit-name")}`;
+  return (packet) => {
+    const { context } = packet;
+    const key = modes.map((mode) => hashlimitKey(packet, mode)).join(" ");
+    const within = takes(context.table<Bucket>(table), key, {
+      costNs,
+      mostNs,
+      nowNs: context.nowNs,
+    });
+    return within !== (above !== undefined);
   };
 };
+
+/** Buckets of one table: the oldest makes room. */
+const MOST_BUCKETS = 65_536;
+
+/** Options that are modelled, or that only say how the table is kept. */
+const HASHLIMIT = new Set([
+  "hashlimit-upto",
+  "hashlimit-above",
+  "hashlimit-burst",
+  "hashlimit-mode",
+  "hashlimit-name",
+  "hashlimit-htable-size",
+  "hashlimit-htable-max",
+  "hashlimit-htable-expire",
+  "hashlimit-htable-gcinterval",
+]);
+
+function hashlimitKey(packet: Parameters<Test>[0], mode: string): string {
+  switch (mode) {
+    case "srcip":
+      return packet.source.text;
+    case "dstip":
+      return packet.destination.text;
+    case "srcport":
+      return `${packet.sourcePort}`;
+    case "dstport":
+      return `${packet.destinationPort}`;
+    default:
+      return "";
+  }
+}
 
 /** What a list of `-m recent` does when its rule is reached. */
 interface Recent {
@@ -190,6 +266,7 @@ function reapOldest(
 export const STATEFUL_MATCHES: Readonly<Record<string, MatchCompiler>> = {
   statistic,
   limit,
+  hashlimit,
   recent,
 };
 

@@ -1,11 +1,11 @@
 import type { RuleTarget } from "../../core/import/iptables_rules.ts";
 import type { CompiledTarget } from "./compiled_rule.ts";
-import type { Host } from "./host.ts";
+import type { IpSets } from "./ip_sets.ts";
 
 /** What a target is compiled with. */
 export interface TargetEnvironment {
   readonly family: 4 | 6;
-  readonly host: Host;
+  readonly sets: IpSets;
 }
 
 /** Makes one target ready. */

@@ -5,6 +5,8 @@ import type {
 import { type CompiledTarget, DOES } from "./compiled_rule.ts";
 import { MARK_TARGETS } from "./mark_targets.ts";
 import { NAT_TARGETS } from "./nat_targets.ts";
+import { setTarget } from "./set_target.ts";
+import { tproxy } from "./tproxy_target.ts";
 import type { TargetCompiler, TargetEnvironment } from "./target_compiler.ts";
 
 /** Targets that log, count or change what the model does not look at, and go on. */
@@ -41,6 +43,8 @@ const TARGETS: Readonly<Record<string, TargetCompiler>> = {
   ...Object.fromEntries(
     WITHOUT_EFFECT.map((name) => [name, () => ({ does: DOES.next })]),
   ),
+  SET: setTarget,
+  TPROXY: tproxy,
   ...MARK_TARGETS,
   ...NAT_TARGETS,
 };

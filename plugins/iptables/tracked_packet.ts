@@ -3,6 +3,7 @@ import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type { HookContext, SocketOwner } from "../../core/replay/plugin.ts";
 import type { CompiledRule } from "./compiled_rule.ts";
+import type { Host } from "./host.ts";
 
 /** Bits of `--ctstate`, as in include/uapi/linux/netfilter/xt_conntrack.h. */
 export const CT_STATE = {
@@ -19,6 +20,8 @@ export const CT_STATE = {
  * so that a traversal allocates nothing.
  */
 export class TrackedPacket {
+  /** The host that the packet is on: several may share their rules. */
+  readonly host: Host;
   protocol = 0;
   source!: Ip;
   destination!: Ip;
@@ -36,6 +39,10 @@ export class TrackedPacket {
   /** Travels its connection against the direction of the first packet. */
   reply = false;
   state: number = CT_STATE.invalid;
+  /** The zone that its connection is looked for in. */
+  zone = 0;
+  /** Its connection ends with it, and is not taken in again. */
+  last = false;
   /** Made on this host, by a process or by the kernel itself. */
   local = false;
   /** The process; null where there is none. */
@@ -47,8 +54,21 @@ export class TrackedPacket {
   /** Why the outcome is not known. */
   unknown = "";
 
+  #loaded: Packet | null = null;
+
+  constructor(host: Host) {
+    this.host = host;
+  }
+
   /** Takes in the packet as it is at a hook; mark and addresses may have changed since the last. */
   load(packet: Packet, context: HookContext): void {
+    this.context = context;
+    this.rule = null;
+    this.markRule = null;
+    this.mark = packet.mark;
+    // Most hooks change nothing: the packet is the one that was taken in last.
+    if (packet === this.#loaded) return;
+    this.#loaded = packet;
     this.protocol = packet.protocol;
     this.source = packet.source;
     this.destination = packet.destination;
@@ -66,10 +86,6 @@ export class TrackedPacket {
     this.icmpCode = packet.icmpCode;
     this.ttl = packet.ttl;
     this.lengthBytes = packet.lengthBytes;
-    this.mark = packet.mark;
-    this.context = context;
-    this.rule = null;
-    this.markRule = null;
   }
 
   /** Forgets the connection of the packet before. */
@@ -78,6 +94,8 @@ export class TrackedPacket {
     this.connection = null;
     this.reply = false;
     this.state = CT_STATE.invalid;
+    this.zone = 0;
+    this.last = false;
     this.owner = owner;
   }
 }

@@ -1,7 +1,7 @@
 import { invariant } from "../../core/errors.ts";
 import type { WeightedBackend } from "../../core/replay/outcome.ts";
 import { backendText } from "./choice.ts";
-import type { CompiledChain } from "./compiled_chain.ts";
+import type { Chain } from "./chain.ts";
 import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
 import type { TrackedPacket } from "./tracked_packet.ts";
 
@@ -12,61 +12,73 @@ const DEEPEST_CALL = 1_024;
 const MOST_STEPS = 1_000_000;
 
 /** Told of each rule that matched; -1 for the policy. For tests and tools that count as the kernel counts. */
-export type HitObserver = (chain: CompiledChain, rule: number) => void;
+export type HitObserver = (chain: Chain, rule: number) => void;
 
 /**
  * Takes packets through the chains of a table, as ip_tables.c `ipt_do_table`
  * does. One object a node: the stack of calls is reused.
  */
 export class Traversal {
-  readonly #chains: CompiledChain[] = [];
+  readonly #chains: Chain[] = [];
   readonly #returns: number[] = [];
   readonly #onHit: HitObserver | null;
   #depth = 0;
+  /** Whether a choice has said which backends there were. */
+  #reported = false;
 
   constructor(onHit: HitObserver | null = null) {
     this.#onHit = onHit;
   }
 
   /** Runs a base chain; the verdict's rule is `packet.rule`, null for a policy. Charges every rule that the kernel would have scanned. */
-  run(base: CompiledChain, packet: TrackedPacket): number {
+  run(base: Chain, packet: TrackedPacket): number {
     this.#depth = 0;
+    this.#reported = false;
     packet.rule = null;
     let chain = base;
     let next = 0;
     let scanned = 0;
     for (let step = 0; step < MOST_STEPS; step++) {
-      const { rules, index: lookup, choices } = chain;
-      const at = lookup === undefined ? next : lookup.next(next, packet);
+      if (!chain.opened) chain.open();
+      const { length, index } = chain;
+      const at = index === null ? next : index.next(next, packet);
       scanned += at - next;
-      if (at >= rules.length) {
+      if (at >= length) {
         if (this.#depth === 0) return this.#policy(base, packet, scanned);
         chain = this.#chains[--this.#depth]!;
         next = this.#returns[this.#depth]!;
         continue;
       }
       scanned++;
-      let rule = rules[at]!;
+      let rule = chain.rule(at);
       next = at + 1;
-      const choice = choices === null ? undefined : choices.get(at);
-      if (choice !== undefined) {
+      const { choice } = rule;
+      if (choice !== null) {
         const pick = choice.pick(packet.context);
+        if (choice.picksBackend) this.#reported = true;
         scanned += Math.min(pick, choice.end - 1) - at;
         next = pick === choice.end ? pick : pick + 1;
         if (pick === choice.end) continue;
-        rule = rules[pick]!;
-      } else if (rule.test !== null && !rule.test(packet)) {
+        rule = chain.rule(pick);
+      } else if (!rule.matches(packet)) {
         continue;
       }
       if (rule.unknown !== null && isInDoubt(rule, packet)) {
         return decided(packet, rule, scanned, VERDICT.unknown);
       }
       if (this.#onHit !== null) this.#onHit(chain, rule.index);
+      if (rule.does === DOES.lookup) {
+        const found = rule.target.lookup!(packet);
+        if (found === null) continue;
+        if (rule.target.reportsBackends === true) this.#reported = true;
+        rule = found;
+      }
       switch (rule.does) {
         case DOES.next:
           rule.target.apply?.(packet, rule);
           continue;
         case DOES.jump:
+          if (rule.to!.length === 0) continue;
           invariant(this.#depth < DEEPEST_CALL, "chains call too deeply");
           this.#chains[this.#depth] = chain;
           this.#returns[this.#depth++] = next;
@@ -104,7 +116,7 @@ export class Traversal {
     return VERDICT.unknown;
   }
 
-  #policy(base: CompiledChain, packet: TrackedPacket, scanned: number): number {
+  #policy(base: Chain, packet: TrackedPacket, scanned: number): number {
     charge(packet, scanned);
     if (this.#onHit !== null) this.#onHit(base, -1);
     return base.policyDrops ? VERDICT.drop : VERDICT.accept;
@@ -114,10 +126,10 @@ export class Traversal {
   #reportPick(
     packet: TrackedPacket,
     rule: CompiledRule,
-    chain: CompiledChain,
+    chain: Chain,
   ): void {
     const { backend } = rule.target;
-    if (backend === undefined) return;
+    if (backend === undefined || this.#reported) return;
     packet.context.pickedFrom(
       backendsOf(chain, rule) ?? this.#callersBackends(rule) ?? ownSet(rule),
     );
@@ -135,12 +147,11 @@ export class Traversal {
 }
 
 function backendsOf(
-  chain: CompiledChain,
+  chain: Chain,
   rule: CompiledRule,
 ): readonly WeightedBackend[] | undefined {
-  if (chain.choices === null) return undefined;
   const set = ownSet(rule);
-  for (const choice of chain.choices.values()) {
+  for (const choice of chain.choices) {
     if (choice.has(set[0]!.backend)) return choice.backends;
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { InputError } from "../../core/errors.ts";
+import { parseIpsetSave } from "../../core/import/ipset_save.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import { Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
@@ -8,6 +9,7 @@ import {
   NetfilterHost,
   type Sent,
 } from "../../tests/conformance/_netfilter_host.ts";
+import { ipSets } from "./ip_sets.ts";
 import { mutate } from "../../tests/_mutate.ts";
 
 const LINKS = [
@@ -280,4 +282,72 @@ COMMIT
     }
   }
   assert(ran > 0);
+});
+
+Deno.test("an acknowledgement before the answer, and a FIN out of turn, are INVALID", () => {
+  const { send, hits } = host(
+    "*filter\n-A FORWARD -m conntrack --ctstate INVALID\nCOMMIT\n",
+  );
+  const to = "tcp 10.0.0.2:4000 > 10.180.0.9:80";
+  send(to);
+  send(to, { flags: TCP_FLAG.ack });
+  assertEquals(hits, ["FORWARD:1"]);
+  send("tcp 10.180.0.9:80 > 10.0.0.2:4000", {
+    link: "cali1",
+    flags: TCP_FLAG.syn | TCP_FLAG.ack,
+  });
+  send(to, { flags: TCP_FLAG.ack });
+  assertEquals(hits, []);
+});
+
+Deno.test("a negated user of a socket holds for what has no socket", () => {
+  const { send, hits } = host(
+    "*mangle\n-A POSTROUTING -m owner ! --uid-owner 1337\n-A POSTROUTING -m owner --uid-owner 1337\nCOMMIT\n",
+  );
+  send("udp 10.0.0.2:4000 > 10.180.0.9:80");
+  assertEquals(hits, ["POSTROUTING:1"]);
+});
+
+Deno.test("connections of different zones are not each other's", () => {
+  const { send, hits } = host(
+    "*raw\n-A PREROUTING -i cni0 -j CT --zone 7\nCOMMIT\n*filter\n-A FORWARD -m conntrack --ctstate ESTABLISHED\nCOMMIT\n",
+  );
+  send("udp 10.0.0.2:4000 > 10.180.0.9:80");
+  send("udp 10.180.0.9:80 > 10.0.0.2:4000", { link: "cali1" });
+  assertEquals(hits, []);
+});
+
+Deno.test("what SET adds, later packets match", () => {
+  const text = "create seen hash:ip\n";
+  const hits: string[] = [];
+  const machine = new NetfilterHost(
+    parseIptablesSave(
+      "*filter\n-A FORWARD -p udp -m udp --dport 7 -j SET --add-set seen src\n-A FORWARD -m set --match-set seen src -j DROP\nCOMMIT\n",
+      { file: "test", family: 4 },
+    ),
+    {
+      links: LINKS,
+      sets: ipSets(parseIpsetSave(text, { file: "test" })),
+      onHit: (chain, rule) => hits.push(`${chain.name}:${rule + 1}`),
+    },
+  );
+  const send = (port: number) =>
+    machine.send(packet(`udp 10.0.0.2:4000 > 10.180.0.9:${port}`, 0), {
+      link: "cni0",
+    }).kind;
+  assertEquals([send(8), send(7), send(8)], ["sent", "stopped", "stopped"]);
+});
+
+Deno.test("rpfilter drops a source that another link leads to", () => {
+  const { send } = host(
+    "*raw\n-A PREROUTING -m rpfilter --invert -j DROP\nCOMMIT\n",
+  );
+  assertEquals(
+    send("udp 10.0.0.9:1 > 10.180.0.9:80", { link: "eth0" }),
+    "drop at prerouting",
+  );
+  assertEquals(
+    send("udp 203.0.113.2:1 > 10.180.0.9:80", { link: "eth0" }),
+    "cali1: udp 203.0.113.2:1 > 10.180.0.9:80",
+  );
 });

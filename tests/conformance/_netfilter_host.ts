@@ -53,10 +53,13 @@ export class NetfilterHost {
   /** Rules charged for the last packet. */
   rules = 0;
   readonly #routesLoopback: boolean;
+  readonly #netfilter: NodeNetfilter;
   #seed = 1;
 
   constructor(tables: HostTables, init: {
     readonly links: readonly Link[];
+    /** net.netfilter.nf_conntrack_tcp_loose. */
+    readonly tracksMidstream?: boolean;
     /** net.ipv4.conf.all.route_localnet. */
     readonly routesLoopback?: boolean;
     readonly sets?: IpSets;
@@ -65,10 +68,16 @@ export class NetfilterHost {
     this.#links = init.links;
     this.#routesLoopback = init.routesLoopback ?? true;
     const rules = new RuleSet(tables, {
-      host: linkHost(init.links),
+      host: {
+        ...linkHost(init.links),
+        linkTo: (ip: Ip) => this.#route(ip) || null,
+        listens: () => false,
+        tracksMidstream: init.tracksMidstream ?? true,
+      },
       sets: init.sets ?? NO_SETS,
     });
-    const named = new NodeNetfilter(rules, init.onHit ?? null).handlers();
+    this.#netfilter = new NodeNetfilter(rules, init.onHit ?? null);
+    const named = this.#netfilter.handlers();
     const ordered = Object.entries(HANDLERS)
       .sort(([, a], [, b]) => a.priority - b.priority);
     const at = (hook: Hook) =>
@@ -101,6 +110,16 @@ export class NetfilterHost {
     return link === null ? this.#fromHost(walk) : this.#fromLink(walk, link);
   }
 
+  /** What the host sends next is its answer to the packet that it was given last. */
+  answerNext(): void {
+    this.#netfilter.answerNext();
+  }
+
+  /** The interface that an address is routed to. */
+  linkTo(destination: Ip): string {
+    return this.#route(destination);
+  }
+
   table(name: string): Map<string, unknown> {
     let table = this.#tables.get(name);
     if (table === undefined) this.#tables.set(name, table = new Map());
@@ -131,6 +150,18 @@ export class NetfilterHost {
     if (this.#isLocal(destination)) {
       return this.#run("input", walk) ??
         { kind: "delivered", packet: walk.packet };
+    }
+    if (walk.packet.ttl <= 1) {
+      return {
+        kind: "stopped",
+        hook: "prerouting",
+        action: {
+          kind: "drop",
+          reason: "time to live exceeded",
+          rule: null,
+        },
+        packet: walk.packet,
+      };
     }
     walk.packet = walk.packet.with({ ttl: walk.packet.ttl - 1 });
     const out = this.#route(walk.packet.destination);
@@ -267,6 +298,8 @@ class Walk implements HookContext {
 
   sawIdentity(): void {}
 
+  remark(): void {}
+
   pick(backends: readonly WeightedBackend[]): number {
     this.pickedFrom(backends);
     const weights = backends.map(({ weight }) => weight) as unknown;
@@ -281,7 +314,7 @@ class Walk implements HookContext {
   }
 }
 
-function linkHost(links: readonly Link[]): Host {
+function linkHost(links: readonly Link[]): Omit<Host, "linkTo"> {
   const addressesOf = (name: string) =>
     name === "lo"
       ? ["127.0.0.1"]

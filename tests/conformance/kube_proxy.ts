@@ -7,7 +7,9 @@ import {
   builtTables,
   kubeProxyTables,
 } from "../../plugins/iptables/kube_proxy.ts";
+import { GeneratedRules } from "../../plugins/iptables/generated_rules.ts";
 import { localDetector } from "../../plugins/iptables/local_detector.ts";
+import { optionsSchema } from "../../plugins/iptables/options.ts";
 import {
   type ApiService,
   type ApiSlice,
@@ -56,7 +58,11 @@ interface Flow {
 }
 
 interface Cases {
-  readonly conventions: { readonly podCIDR: string; readonly hostname: string };
+  readonly conventions: {
+    readonly podCIDR: string;
+    readonly hostname: string;
+    readonly nodeIP: string;
+  };
   readonly goldens: readonly Golden[];
   readonly flowSets: readonly FlowSet[];
 }
@@ -77,8 +83,46 @@ export const kubeProxySuite: Suite = {
     );
     for (const golden of cases.goldens) yield judgeGolden(golden, cases);
     for (const set of cases.flowSets) yield judgeFlows(set, cases);
+    yield judgeNftables(`${directory}/nftables`, cases);
   },
 };
+
+/**
+ * The table of nftables mode, line by line. Nothing depends on the order of
+ * what is added, but for the rules within one chain.
+ */
+function judgeNftables(directory: string, { conventions }: Cases): CaseResult {
+  const id = "nftables-overall";
+  const input: Setting = JSON.parse(
+    Deno.readTextFileSync(`${directory}/overall-input.json`),
+  );
+  const expected = Deno.readTextFileSync(`${directory}/overall-golden.nft`)
+    .trim().split("\n").filter((line) => !line.startsWith("#"));
+  const node = nodeOf(conventions.hostname, [conventions.nodeIP]);
+  const options = optionsSchema.parse({
+    mode: "nftables",
+    clusterCIDR: conventions.podCIDR,
+    serviceCIDRs: ["172.30.0.0/16"],
+  });
+  const cluster = clusterOf(input.services, input.endpointSlices, node);
+  const actual = new GeneratedRules(cluster, options).nftLines(node, 4);
+  const wrong = firstDifference(byChain(expected), byChain(actual));
+  return wrong === undefined
+    ? { id, status: "passed" }
+    : { id, status: "failed", ...wrong };
+}
+
+/** Rules keep their order within their chain; everything else is sorted. */
+function byChain(lines: readonly string[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return lines.map((line) => {
+    const chain = /^add rule \S+ \S+ \S+/.exec(line)?.[0];
+    if (chain === undefined) return line;
+    const index = seen.get(chain) ?? 0;
+    seen.set(chain, index + 1);
+    return `${chain} #${index}${line.slice(chain.length)}`;
+  }).sort();
+}
 
 function generated(
   { config, services, endpointSlices }: Setting,
@@ -260,8 +304,10 @@ function runFlow(
       { name: "cni0", addresses: [], routes: ["10.0.0.0/8"] },
     ],
     onHit: (chain, rule) => {
-      const target = chain.rules[rule]?.source.target?.name;
-      if (target !== undefined) hits.push(target);
+      const target = rule < 0
+        ? null
+        : / -[jg] (\S+)/.exec(chain.rule(rule).cited.text ?? "");
+      if (target !== null) hits.push(target[1]!);
     },
   });
   const source = Ip.of(flow.sourceIP);

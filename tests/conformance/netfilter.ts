@@ -3,9 +3,12 @@ import { parseIpsetSave } from "../../core/import/ipset_save.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import type { RuleDump } from "../../core/import/iptables_rules.ts";
 import { Ip } from "../../core/packet/ip.ts";
-import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
+import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
 import { WalkingPacket } from "../../core/packet/walking_packet.ts";
 import { ipSets } from "../../plugins/iptables/ip_sets.ts";
+import { calicoDumps } from "./_calico_dumps.ts";
+import { lastAnswer } from "./_host_answer.ts";
+import { istioKernelFlows } from "./_istio_kernel_flows.ts";
 import { type Link, NetfilterHost, type Sent } from "./_netfilter_host.ts";
 import type { CaseResult, Suite } from "./suite.ts";
 
@@ -22,6 +25,11 @@ interface PacketSpec {
   readonly id?: number;
   readonly ttl?: number;
   readonly data?: string;
+  /** What an ICMP error is about. */
+  readonly inner?: PacketSpec;
+  /** Of a packet written out in bytes. */
+  readonly proto?: number;
+  readonly payload?: string;
 }
 
 type Hit = readonly [table: string, chain: string, rule: number, count: number];
@@ -36,6 +44,7 @@ interface SeenPacket {
   readonly flags?: string;
   readonly type?: number;
   readonly code?: number;
+  readonly inner?: SeenPacket;
 }
 
 interface Step {
@@ -78,6 +87,9 @@ const FIELDS = new Set([
   "data",
   "seq",
   "ack",
+  "inner",
+  "proto",
+  "payload",
 ]);
 
 const FLAG_LETTERS = { F: 1, S: 2, R: 4, P: 8, A: 16, U: 32 } as const;
@@ -107,6 +119,8 @@ export const netfilterSuite: Suite = {
         links,
       });
     }
+    yield* istioKernelFlows(`${directory}/istio-kernel-flows.json`);
+    yield* calicoDumps(`${directory}/calico`);
   },
 };
 
@@ -117,7 +131,6 @@ add ips 10.180.0.9
 create ipport hash:ip,port
 add ipport 10.180.0.9,tcp:80
 add ipport 10.0.0.2,tcp:80
-add ipport 172.30.0.1,tcp:80
 create nets hash:net
 add nets 203.0.113.0/24
 add nets 10.180.0.0/16
@@ -143,6 +156,7 @@ function judge(
     links,
     sets: ipSets(sets),
     routesLoopback: one.sysctl["net.ipv4.conf.all.route_localnet"] !== 0,
+    tracksMidstream: one.sysctl[TCP_LOOSE] !== 0,
     onHit: (chain, rule) => {
       const key = `${chain.table} ${chain.name}:${rule + 1}`;
       if (rule >= 0) hits.set(key, (hits.get(key) ?? 0) + 1);
@@ -156,8 +170,11 @@ function judge(
   return { id, status: "passed" };
 }
 
+const TCP_LOOSE = "net.netfilter.nf_conntrack_tcp_loose";
+
 const KNOWN_SYSCTL: ReadonlySet<string> = new Set([
   "net.ipv4.conf.all.route_localnet",
+  TCP_LOOSE,
 ]);
 
 function judgeStep(
@@ -171,7 +188,8 @@ function judgeStep(
   },
 ): Omit<CaseResult, "id"> | null {
   const strange = Object.keys(step.packet).find((field) => !FIELDS.has(field));
-  if (strange !== undefined || step.packet.p === "raw") {
+  const raw = step.packet.p === "raw" && !isWithoutPorts(step.packet);
+  if (strange !== undefined || raw) {
     return {
       status: "unknown",
       actual: `step ${index + 1}: a packet with ${strange ?? "raw bytes"}`,
@@ -189,17 +207,17 @@ function judgeStep(
   if (sent.kind === "stopped" && sent.action.kind === "unknown") {
     return { status: "unknown", actual: sent.action.reason };
   }
-  const answered = answer(sent, host);
-  const rejected = typeof answered !== "string" &&
-    answered.kind === "stopped" && answered.action.kind === "reject";
-  if (answered === "unknown" || rejected) {
-    return {
-      status: "unknown",
-      actual: `step ${index + 1}: the host's own answer is not modelled`,
-    };
+  const refused = link === null && sent.kind === "stopped" &&
+    (sent.hook === "output" || sent.hook === "postrouting");
+  const answered = lastAnswer(sent, host);
+  if (answered.kind === "stopped" && answered.action.kind === "unknown") {
+    return { status: "unknown", actual: answered.action.reason };
   }
-  const refused = answered === sent && link === null;
-  const actual = [outText(answered, refused, one), hitText(hits)].join(" | ");
+  const outs = [
+    ...(refused ? ["ERR EPERM"] : []),
+    ...outTexts(answered, one),
+  ];
+  const actual = [outs.join("; "), hitText(hits)].join(" | ");
   const expected = [
     expectedText(step, one),
     hitText(
@@ -223,48 +241,14 @@ function isRule([table, chain, rule]: Hit, { v4 }: RuleDump): boolean {
   return rule > 0 && rule <= (rules?.length ?? 0);
 }
 
-/** What leaves the host in the end: the packet, or what the host answers to one for itself. */
-function answer(sent: Sent, host: NetfilterHost): Sent | "unknown" {
-  if (sent.kind === "stopped") {
-    return sent.action.kind === "reject" ? "unknown" : sent;
-  }
-  if (sent.kind === "sent") return sent;
-  const { packet } = sent;
-  if (packet.protocol === PROTOCOL.tcp) {
-    if ((packet.tcpFlags & TCP_FLAG.rst) !== 0) return sent;
-    const flags = (packet.tcpFlags & TCP_FLAG.ack) !== 0
-      ? TCP_FLAG.rst
-      : TCP_FLAG.rst | TCP_FLAG.ack;
-    return host.send(reversed(packet, { tcpFlags: flags }), { link: null });
-  }
-  if (packet.protocol === PROTOCOL.icmp && packet.icmpType === 8) {
-    return host.send(reversed(packet, { icmpType: 0 }), { link: null });
-  }
-  return packet.protocol === PROTOCOL.icmp ? sent : "unknown";
-}
-
-function reversed(
-  packet: WalkingPacket,
-  { tcpFlags = 0, icmpType = 0 }: { tcpFlags?: number; icmpType?: number },
-): WalkingPacket {
-  return new WalkingPacket(
-    packet.protocol,
-    packet.destination,
-    packet.destinationPort,
-    packet.source,
-    packet.sourcePort,
-    tcpFlags,
-    icmpType,
-    0,
-    64,
-    0,
-    40,
-    packet.payload,
-  );
+/** A packet in bytes whose protocol has no header that rules look into. */
+function isWithoutPorts({ proto }: PacketSpec): boolean {
+  return proto !== undefined &&
+    !(Object.values(PROTOCOL) as readonly number[]).includes(proto);
 }
 
 function packetOf(spec: PacketSpec): WalkingPacket {
-  const protocol = PROTOCOL[spec.p as keyof typeof PROTOCOL];
+  const protocol = spec.proto ?? PROTOCOL[spec.p as keyof typeof PROTOCOL];
   const flags = [...spec.flags ?? ""].reduce(
     (bits, letter) => bits | FLAG_LETTERS[letter as keyof typeof FLAG_LETTERS],
     0,
@@ -283,41 +267,33 @@ function packetOf(spec: PacketSpec): WalkingPacket {
     0,
     20 + (protocol === PROTOCOL.tcp ? 20 : 8) + dataBytes,
     { kind: "opaque", lengthBytes: dataBytes },
+    spec.inner === undefined ? null : packetOf(spec.inner),
   );
 }
 
-function outText(
-  sent: Sent,
-  /** Whether a drop is an error to the process that sends. */
-  refused: boolean,
-  { nondet }: KernelCase,
-): string {
-  switch (sent.kind) {
-    case "delivered":
-      return "";
-    case "stopped":
-      // What comes back over loopback is dropped unheard.
-      return refused && sent.action.kind === "drop" &&
-          (sent.hook === "output" || sent.hook === "postrouting")
-        ? "ERR EPERM"
-        : "";
-    case "sent": {
-      const { packet } = sent;
-      const icmp = packet.protocol === PROTOCOL.icmp;
-      return seenText(sent.link, {
-        src: packet.source.text,
-        dst: packet.destination.text,
-        proto: packet.protocol,
-        ttl: packet.ttl,
-        ...(icmp
-          ? { type: packet.icmpType, code: packet.icmpCode }
-          : { sport: packet.sourcePort, dport: packet.destinationPort }),
-        ...(packet.protocol === PROTOCOL.tcp
-          ? { flags: flagText(packet.tcpFlags) }
-          : {}),
-      }, nondet);
-    }
-  }
+function outTexts(sent: Sent, { nondet }: KernelCase): readonly string[] {
+  return sent.kind === "sent"
+    ? [seenText(sent.link, seenOf(sent.packet), nondet)]
+    : [];
+}
+
+function seenOf(packet: Packet): SeenPacket {
+  const icmp = packet.protocol === PROTOCOL.icmp;
+  return {
+    src: packet.source.text,
+    dst: packet.destination.text,
+    proto: packet.protocol,
+    ttl: packet.ttl,
+    ...(icmp
+      ? { type: packet.icmpType, code: packet.icmpCode }
+      : hasPorts(packet)
+      ? { sport: packet.sourcePort, dport: packet.destinationPort }
+      : {}),
+    ...(packet.protocol === PROTOCOL.tcp
+      ? { flags: flagText(packet.tcpFlags) }
+      : {}),
+    ...(packet.inner ? { inner: seenOf(packet.inner) } : {}),
+  };
 }
 
 function expectedText({ out }: Step, { nondet }: KernelCase): string {
@@ -341,7 +317,13 @@ function seenText(
     `ttl ${seen.ttl}`,
     seen.flags ?? "",
     seen.type === undefined ? "" : `${seen.type}/${seen.code}`,
+    seen.inner === undefined ? "" : seenText("about", seen.inner, nondet),
   ].join(" ");
+}
+
+function hasPorts({ protocol }: Packet): boolean {
+  return protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp ||
+    protocol === PROTOCOL.sctp;
 }
 
 function flagText(flags: number): string {

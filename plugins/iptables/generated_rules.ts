@@ -1,0 +1,111 @@
+import type { Node } from "../../core/cluster/model.ts";
+import type { ClusterView } from "../../core/cluster/view.ts";
+import type { RuleTable } from "../../core/import/iptables_rules.ts";
+import { Cidr } from "../../core/packet/ip.ts";
+import { clusterRanges } from "./cluster_ranges.ts";
+import { egressMasquerade } from "./egress_masquerade.ts";
+import { IptablesFamily } from "./iptables_family.ts";
+import { NftFamily } from "./nft_family.ts";
+import type { NftRuleSet } from "./nft_rule_set.ts";
+import type { IptablesOptions } from "./options.ts";
+import type { FamilyContext } from "./proxy_settings.ts";
+import { RuleGatherer } from "./rule_builder.ts";
+import type { WrittenRules } from "./sync_cost.ts";
+import type { SharedChains } from "./shared_chains.ts";
+
+/** What a node runs in one family. */
+export interface NodeRules {
+  /** Chains that only this node has. */
+  readonly own: readonly RuleTable[];
+  /** Chains of iptables that it has in common with others. */
+  readonly shared: SharedChains | null;
+  /** kube-proxy's table in nftables mode. */
+  readonly nft: NftRuleSet | null;
+}
+
+/**
+ * The rules that kube-proxy and the network plugin write in a cluster as it
+ * is at one moment: node by node as text, or compiled, with what nodes have
+ * in common compiled once.
+ */
+export class GeneratedRules {
+  readonly #iptables = new Map<4 | 6, IptablesFamily>();
+  readonly #nft = new Map<4 | 6, NftFamily>();
+  readonly #cluster: ClusterView;
+  readonly #options: IptablesOptions;
+
+  constructor(cluster: ClusterView, options: IptablesOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+  }
+
+  /** All tables of iptables that a node has in one family. */
+  tables(node: Node, family: 4 | 6): readonly RuleTable[] {
+    return this.#options.mode === "nftables"
+      ? this.#beside(node, family)
+      : this.#iptablesOf(family).tables(node);
+  }
+
+  /** kube-proxy's table in nftables mode, a line for each thing that is added. */
+  nftLines(node: Node, family: 4 | 6): readonly string[] {
+    return this.#nftOf(family).lines(node);
+  }
+
+  /** What each Service port has on a node, for telling a change. */
+  written(node: Node, family: 4 | 6): WrittenRules {
+    return this.#options.mode === "nftables"
+      ? this.#nftOf(family).written(node)
+      : this.#iptablesOf(family).written(node);
+  }
+
+  /** What a node runs. */
+  rulesOf(node: Node, family: 4 | 6): NodeRules {
+    if (this.#options.mode === "nftables") {
+      return {
+        own: this.#beside(node, family),
+        shared: null,
+        nft: this.#nftOf(family).ruleSet(node),
+      };
+    }
+    const rules = this.#iptablesOf(family);
+    return {
+      own: rules.ownTables(node),
+      shared: rules.shared(node),
+      nft: null,
+    };
+  }
+
+  /** What the network plugin writes into iptables, whatever kube-proxy does. */
+  #beside(node: Node, family: 4 | 6): readonly RuleTable[] {
+    const nat = new RuleGatherer();
+    egressMasquerade(nat, node, this.#context(family));
+    return nat.chains.size === 0 ? [] : nat.table("nat");
+  }
+
+  /** Made when a node is first asked for: a control change alone costs nothing. */
+  #iptablesOf(family: 4 | 6): IptablesFamily {
+    let rules = this.#iptables.get(family);
+    if (rules === undefined) {
+      rules = new IptablesFamily(this.#cluster, this.#context(family));
+      this.#iptables.set(family, rules);
+    }
+    return rules;
+  }
+
+  #nftOf(family: 4 | 6): NftFamily {
+    let rules = this.#nft.get(family);
+    if (rules === undefined) {
+      rules = new NftFamily(this.#cluster, this.#context(family));
+      this.#nft.set(family, rules);
+    }
+    return rules;
+  }
+
+  #context(family: 4 | 6): FamilyContext {
+    const options = this.#options;
+    const ranges = options.clusterCIDR === undefined
+      ? clusterRanges(this.#cluster)
+      : options.clusterCIDR.split(",").map(Cidr.of);
+    return { family, options, ranges };
+  }
+}
