@@ -48,14 +48,14 @@ Deno.test("importManifests() reports all problems of all files at once", () => {
   );
   const subject = "Cannot read Service default/web:";
   assertEquals(lines.filter((line) => line.includes(subject)), [
-    `15:3 ${subject} it has no spec.selecter | selector`,
-    `16:3 ${subject} it has no spec.sessionAfinity | sessionAffinity`,
     `6:3 ${subject} spec.clusterIP is "10.96.0.300"`,
-    `13:30 ${subject} spec.loadBalancerSourceRanges[0] is "10.0.0.0"`,
     `8:5 ${subject} spec.ports[0].port is 70000`,
     `9:5 ${subject} spec.ports[0].protocol is "tcp" | TCP`,
     `10:5 ${subject} spec.ports[1].port is the text "80"`,
     `12:5 ${subject} spec.ports[2] has no port`,
+    `13:30 ${subject} spec.loadBalancerSourceRanges[0] is "10.0.0.0"`,
+    `15:3 ${subject} it has no spec.selecter | selector`,
+    `16:3 ${subject} it has no spec.sessionAfinity | sessionAffinity`,
   ]);
   assert(lines.some((line) => line.includes("Cannot read YAML")));
   assert(lines.some((line) => line.includes("it has no metadata.name")));

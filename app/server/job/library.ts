@@ -30,7 +30,9 @@ export async function plugins(): Promise<PluginInfo[]> {
   const modules = await Promise.all(
     Object.values(PLUGINS).map((load) => load()),
   );
-  return modules.map(({ default: { manifest, options } }) => ({
+  // What needs the machine itself is for the command line.
+  const served = modules.filter((module) => !("available" in module));
+  return served.map(({ default: { manifest, options } }) => ({
     name: manifest.name,
     version: manifest.version,
     apiVersion: manifest.apiVersion,

@@ -16,6 +16,7 @@ import { scenarioTape } from "../../../core/scenario/scenario_tape.ts";
 import { isCapture } from "../../input/is_capture.ts";
 import { readManifests } from "../../input/manifests.ts";
 import { loadStack } from "../../load_stack.ts";
+import { machineOf } from "../../presets.ts";
 import { findScenarios } from "../../read_scenario.ts";
 import { readRecordings } from "../../read_recordings.ts";
 import { stacksOf } from "../../run.ts";
@@ -119,9 +120,12 @@ export async function loadStacks(
     const own = choice.at.file === source.file;
     const excerpt = own ? (line: number) => written.excerpt(line) : undefined;
     try {
-      stacks.push(
-        await loadStack(choice, excerpt === undefined ? {} : { excerpt }),
+      const stack = await loadStack(
+        choice,
+        excerpt === undefined ? {} : { excerpt },
       );
+      await checkMachine(choice, stack);
+      stacks.push(stack);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       problems.push(...error.problems);
@@ -129,6 +133,23 @@ export async function loadStacks(
   }
   if (problems.length > 0) throw new InputError(problems);
   return stacks;
+}
+
+/** A stack that needs the machine itself runs on the command line only. */
+async function checkMachine(
+  { name, at }: StackChoice,
+  { plugins, nodes }: Stack,
+): Promise<void> {
+  const uses = [plugins, ...Object.values(nodes)].flat();
+  const machines = await Promise.all(uses.map(machineOf));
+  const missing = machines.find((machine) => machine.missing !== null)?.missing;
+  if (missing === undefined || missing === null) return;
+  throw new InputError([{
+    message: `Cannot run stack ${name} here: ${missing}`,
+    at,
+    expected: "stacks of models; the machine's own kernel is for the " +
+      "command line",
+  }]);
 }
 
 /** The scenario with an id. */
