@@ -111,9 +111,9 @@ export class WalkContext implements HookContext {
   pick(backends: readonly WeightedBackend[]): number {
     this.pickedFrom(backends);
     if (backends.length < 2) return backends.length - 1;
-    const key = `pick of ${backends.length} from ${backends[0]!.backend}`;
-    const draw = finish(extend(this.#pickHash, key));
-    return pickIndex(draw, backends);
+    // Two words of the set stand for it: a joined key would have to be made.
+    const hash = extend(this.#pickHash ^ backends.length, backends[0]!.backend);
+    return pickIndex(finish(hash), backends);
   }
 
   pickedFrom(backends: readonly WeightedBackend[]): void {
