@@ -100,7 +100,8 @@ export function serverCommand(
       "run",
       "--quiet",
       "--no-prompt",
-      "--no-lock",
+      // As locked: what is in the lock file need not be looked up again.
+      "--frozen",
       "--unstable-kv",
       // Without it a request's signal also fires once it was answered.
       "--unstable-no-legacy-abort",

@@ -145,7 +145,8 @@ class SandboxProcess {
         "run",
         "--quiet",
         "--no-prompt",
-        "--no-lock",
+        // As locked: what is in the lock file need not be looked up again.
+        "--frozen",
         `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
         `--v8-flags=--max-old-space-size=${limits.heapMegabytes},--disallow-code-generation-from-strings`,
         new URL("./child.ts", import.meta.url).href,

@@ -167,7 +167,8 @@ function workerArguments(
     "run",
     "--quiet",
     "--no-prompt",
-    "--no-lock",
+    // As locked: what is in the lock file need not be looked up again.
+    "--frozen",
     `--config=${fromFileUrl("../../deno.json")}`,
     `--v8-flags=--max-old-space-size=${heapMegabytes}`,
     `--allow-read=${list(library, data)}`,
