@@ -1,14 +1,15 @@
 /**
  * `deno task bench [--only NAME]`: speed of the log, of the replay on both
- * stacks, of a cold start and of the API; medians over several runs, with the
+ * stacks, of a cold start, of the API and, with root, of the kernel; medians over several runs, with the
  * machine's name and the version of Deno.
  */
 import { parseArgs } from "node:util";
 import { print } from "../../app/cli/_exit.ts";
 import { loadStack, stackNamed } from "../../app/load_stack.ts";
 import { benchApi } from "./api_bench.ts";
+import { benchKernel } from "./kernel_bench.ts";
 import { benchLog } from "./log_bench.ts";
-import { benchReplay } from "./replay_bench.ts";
+import { benchReplay, firstPacketNs } from "./replay_bench.ts";
 import { benchStart } from "./start_bench.ts";
 
 const SERVICES = [10, 100, 1_000, 10_000];
@@ -24,6 +25,10 @@ if ("log".includes(values.only)) benchLog();
 if ("replay".includes(values.only)) await replayTable();
 if ("start".includes(values.only)) await benchStart();
 if ("api".includes(values.only)) await benchApi();
+if ("kernel".includes(values.only)) {
+  const stack = await loadStack(stackNamed("kube-proxy"));
+  benchKernel({ pluginNs: (services) => firstPacketNs(stack, services) });
+}
 
 async function replayTable(): Promise<void> {
   print("\nreplay, outcome mode, one core, flows/s: median (min to max)");
