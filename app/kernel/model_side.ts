@@ -7,7 +7,7 @@ import { ipSets } from "../../plugins/iptables/ip_sets.ts";
 import {
   NetfilterHost,
   type Sent,
-} from "../../tests/conformance/_netfilter_host.ts";
+} from "../../plugins/iptables/netfilter_host.ts";
 import type { CasePacket } from "./case_packet.ts";
 import { type Fate, packetText } from "./fuzz_result.ts";
 import { FUZZ_SETS, type FuzzRouter } from "./fuzz_router.ts";

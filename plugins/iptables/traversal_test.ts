@@ -5,10 +5,7 @@ import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import { Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import { WalkingPacket } from "../../core/packet/walking_packet.ts";
-import {
-  NetfilterHost,
-  type Sent,
-} from "../../tests/conformance/_netfilter_host.ts";
+import { NetfilterHost, type Sent } from "./netfilter_host.ts";
 import { ipSets } from "./ip_sets.ts";
 import { mutate } from "../../tests/_mutate.ts";
 

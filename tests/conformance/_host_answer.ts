@@ -1,7 +1,10 @@
 import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import { WalkingPacket } from "../../core/packet/walking_packet.ts";
 import { isIcmpError } from "../../plugins/iptables/connection_state.ts";
-import type { NetfilterHost, Sent } from "./_netfilter_host.ts";
+import type {
+  NetfilterHost,
+  Sent,
+} from "../../plugins/iptables/netfilter_host.ts";
 
 /** Answers to answers that are followed: an ICMP error is never answered. */
 const MOST_ANSWERS = 3;

@@ -8,7 +8,11 @@ import {
 } from "../../core/packet/walking_packet.ts";
 import { ipSets } from "../../plugins/iptables/ip_sets.ts";
 import { lastAnswer } from "./_host_answer.ts";
-import { type Link, NetfilterHost, type Sent } from "./_netfilter_host.ts";
+import {
+  type Link,
+  NetfilterHost,
+  type Sent,
+} from "../../plugins/iptables/netfilter_host.ts";
 import type { CaseResult } from "./suite.ts";
 
 /** A rule set of a sidecar with the flows that the kernel judged under it. */

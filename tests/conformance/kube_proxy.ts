@@ -16,7 +16,10 @@ import {
   clusterOf,
   nodeOf,
 } from "./_kube_objects.ts";
-import { NetfilterHost, type Sent } from "./_netfilter_host.ts";
+import {
+  NetfilterHost,
+  type Sent,
+} from "../../plugins/iptables/netfilter_host.ts";
 import type { CaseResult, Suite } from "./suite.ts";
 
 /** How kube-proxy was set up in a case. */

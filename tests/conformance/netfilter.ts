@@ -9,7 +9,11 @@ import { ipSets } from "../../plugins/iptables/ip_sets.ts";
 import { calicoDumps } from "./_calico_dumps.ts";
 import { lastAnswer } from "./_host_answer.ts";
 import { istioKernelFlows } from "./_istio_kernel_flows.ts";
-import { type Link, NetfilterHost, type Sent } from "./_netfilter_host.ts";
+import {
+  type Link,
+  NetfilterHost,
+  type Sent,
+} from "../../plugins/iptables/netfilter_host.ts";
 import type { CaseResult, Suite } from "./suite.ts";
 
 /** A packet as the cases write it. */

@@ -1,10 +1,11 @@
-import type { HitObserver } from "../../plugins/iptables/traversal.ts";
-import { HANDLERS } from "../../plugins/iptables/handler_names.ts";
-import { type Host, namedInterface } from "../../plugins/iptables/host.ts";
-import { type IpSets, NO_SETS } from "../../plugins/iptables/ip_sets.ts";
-import { NodeNetfilter } from "../../plugins/iptables/node_handlers.ts";
-import { type HostTables, RuleSet } from "../../plugins/iptables/rule_set.ts";
+import type { HitObserver } from "./traversal.ts";
+import { HANDLERS } from "./handler_names.ts";
+import { type Host, namedInterface } from "./host.ts";
+import { type IpSets, NO_SETS } from "./ip_sets.ts";
+import { NodeNetfilter } from "./node_handlers.ts";
+import { type HostTables, RuleSet } from "./rule_set.ts";
 import { Cluster } from "../../core/cluster/cluster.ts";
+import type { Node } from "../../core/cluster/model.ts";
 import { Cidr, Ip } from "../../core/packet/ip.ts";
 import { WalkingPacket } from "../../core/packet/walking_packet.ts";
 import { Conntrack } from "../../core/replay/conntrack.ts";
@@ -17,7 +18,6 @@ import type {
   HookContext,
   SocketOwner,
 } from "../../core/replay/plugin.ts";
-import { nodeOf } from "./_kube_objects.ts";
 
 /** An interface of the host with its addresses and what is behind it. */
 export interface Link {
@@ -243,13 +243,25 @@ export class NetfilterHost {
 
 const EVERYWHERE = Cidr.of("0.0.0.0/0");
 
+/** The host as a node: rule sets name no labels, and its addresses are those of its links. */
+const HOST: Node = {
+  name: "host",
+  labels: {},
+  annotations: {},
+  source: { file: "host", line: 1, column: 1 },
+  internalIps: [],
+  externalIps: [],
+  podCidrs: [],
+  zone: null,
+};
+
 /** One packet's way through the host. */
 class Walk implements HookContext {
   readonly #host: NetfilterHost;
   readonly #seed: number;
   packet: WalkingPacket;
   hook: Hook = "prerouting";
-  readonly node = nodeOf("host", []);
+  readonly node = HOST;
   readonly pod = null;
   readonly cluster = new Cluster();
   readonly direction = "original";
