@@ -2,20 +2,14 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { InputError } from "../core/errors.ts";
 import type { Event, Tape } from "../core/event.ts";
-import { LIMITS } from "../core/limits.ts";
-import {
-  type BlockLog,
-  canonicalJson,
-  type LogEvent,
-  type LogHeader,
-} from "../core/log/mod.ts";
+import { canonicalJson, type LogHeader } from "../core/log/mod.ts";
 import { JsonWriter } from "../core/log/canonical_json.ts";
 import type { FlowResult } from "../core/replay/engine.ts";
-import { runEvents } from "../core/replay/run_record.ts";
 import type { StackChoice, StackUse } from "../core/scenario/scenario.ts";
 import type { UsedPlugin } from "./open_stack.ts";
 import { Catalog, type RunKey } from "./store/catalog.ts";
 import { openFileLog } from "./store/file_log.ts";
+import { RunLogWriter } from "./store/run_log_writer.ts";
 
 /** What the log of a run says of it: all that a replay of its tape needs. JSON-safe. */
 export interface RunHeader {
@@ -112,9 +106,7 @@ export class RunRecording {
     readonly catalog: Catalog;
   };
   readonly #temporary: string;
-  readonly #log: BlockLog;
-  #waiting: LogEvent[] = [];
-  #position = 0;
+  readonly #log: RunLogWriter;
 
   constructor(
     run: {
@@ -129,22 +121,19 @@ export class RunRecording {
       dir: run.directory,
       prefix: ".run-",
     });
-    this.#log = openFileLog(this.#temporary, { ...run.header });
+    this.#log = new RunLogWriter(
+      openFileLog(this.#temporary, { ...run.header }),
+    );
   }
 
   /** Takes an event, and what became of it when it is a flow. */
   add(event: Event, result: FlowResult | undefined): void {
-    const kept = result === undefined ? [] : [result];
-    for (const one of runEvents([event], kept)) {
-      this.#waiting.push({ ...one, position: this.#position++ });
-    }
-    if (this.#waiting.length >= LIMITS.blockEvents) this.#flush();
+    this.#log.add(event, result);
   }
 
   /** Closes the log and enters the run in the catalog. */
   async finish(digest: string): Promise<DeterminismFailure | null> {
     const { header, path, directory, catalog } = this.#run;
-    this.#flush();
     const id = this.#log.runId;
     this.#log.close();
     const { scenario, scenarioSha256: hash, seed, stack } = header;
@@ -159,7 +148,7 @@ export class RunRecording {
       ...key,
       id,
       digest,
-      events: this.#position,
+      events: this.#log.events,
       log,
       header: header as unknown as LogHeader,
     });
@@ -169,13 +158,8 @@ export class RunRecording {
 
   /** Forgets a run that came to no end. */
   abandon(): void {
-    this.#log.close();
+    this.#log.abandon();
     Deno.removeSync(this.#temporary);
-  }
-
-  #flush(): void {
-    if (this.#waiting.length > 0) this.#log.append(this.#waiting);
-    this.#waiting = [];
   }
 }
 

@@ -3,8 +3,8 @@
  * stacks, of a cold start, of the API and, with root, of the kernel; medians over several runs, with the
  * machine's name and the version of Deno.
  */
-import { parseArgs } from "node:util";
-import { print } from "../../app/cli/_exit.ts";
+import { choice, readArguments } from "../../app/cli/_arguments.ts";
+import { print, runMain } from "../../app/cli/_exit.ts";
 import { loadStack, stackNamed } from "../../app/load_stack.ts";
 import { benchApi } from "./api_bench.ts";
 import { benchKernel } from "./kernel_bench.ts";
@@ -15,17 +15,49 @@ import { benchStart } from "./start_bench.ts";
 const SERVICES = [10, 100, 1_000, 10_000];
 const STACKS = ["kube-proxy", "cilium"];
 
-const { values } = parseArgs({
-  args: [...Deno.args],
-  options: { only: { type: "string", default: "" } },
-});
+const COMMAND = "bench";
+const PARTS = ["log", "replay", "start", "api", "kernel"] as const;
 
-print(`${Deno.hostname()}, ${cpuModel()}, Deno ${Deno.version.deno}`);
-if ("log".includes(values.only)) benchLog();
-if ("replay".includes(values.only)) await replayTable();
-if ("start".includes(values.only)) await benchStart();
-if ("api".includes(values.only)) await benchApi();
-if ("kernel".includes(values.only)) {
+const USAGE =
+  `Measures speed: medians over several runs, each of its kind in one process.
+
+Usage: deno task bench [options]
+
+  --only PART     one of ${PARTS.join(", ")}; all when left out
+                  (kernel needs root)
+  -h, --help      this text`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = readArguments(args, {
+    command: COMMAND,
+    options: {
+      only: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    print(USAGE);
+    return 0;
+  }
+  const parts = values.only === undefined
+    ? PARTS
+    : [choice(values.only, { name: "--only", words: PARTS, command: COMMAND })];
+  print(`${Deno.hostname()}, ${cpuModel()}, Deno ${Deno.version.deno}`);
+  for (const part of parts) await BENCHES[part]();
+  return 0;
+}
+
+const BENCHES: Readonly<
+  Record<typeof PARTS[number], () => void | Promise<void>>
+> = {
+  log: benchLog,
+  replay: replayTable,
+  start: benchStart,
+  api: benchApi,
+  kernel: kernelTable,
+};
+
+async function kernelTable(): Promise<void> {
   const stack = await loadStack(stackNamed("kube-proxy"));
   benchKernel({ pluginNs: (services) => firstPacketNs(stack, services) });
 }
@@ -59,3 +91,5 @@ function cpuModel(): string {
     return "unknown processor";
   }
 }
+
+if (import.meta.main) await runMain(main);

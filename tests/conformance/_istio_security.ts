@@ -28,9 +28,22 @@ const ROLES: Roles = { to: SERVER, allowed: A1, denied: A2 };
  * of the server's namespace applies. The policy for a workload that does not
  * exist allows nothing (istio/istio tests/integration/security/authz_test.go).
  */
-const FAULTS: readonly { readonly test: string; readonly path: RegExp }[] = [
-  { test: "TestAuthz_Conditions", path: /^\/source-/ },
-  { test: "TestAuthz_WorkloadSelector", path: /Ns1.*-all$|-bad$/ },
+const FAULTS: readonly {
+  readonly test: string;
+  readonly path: RegExp;
+  readonly reason: string;
+}[] = [
+  {
+    test: "TestAuthz_Conditions",
+    path: /^\/source-/,
+    reason: "upstream allows the first client, the data no one",
+  },
+  {
+    test: "TestAuthz_WorkloadSelector",
+    path: /Ns1.*-all$|-bad$/,
+    reason:
+      "upstream computes the verdict from the parties, the data has false",
+  },
 ];
 
 /** Templates that the tests apply to the root namespace. */
@@ -90,9 +103,20 @@ function judgePath(row: Case): Judged {
   }, settingOf(row));
   const judged = compare(out, normal?.path ?? "400");
   const corrected = isMisread(row) && normal?.path === sent;
-  return judged.status === "failed" && corrected
-    ? { ...judged, status: "disputed" }
-    : judged;
+  return disputed(
+    judged,
+    corrected ? "upstream leaves this escape, the data decodes it" : undefined,
+  );
+}
+
+/** A failure for which the data is known to be at fault, with the reason. */
+function disputed(judged: Judged, reason: string | undefined): Judged {
+  if (judged.status !== "failed" || reason === undefined) return judged;
+  return {
+    ...judged,
+    status: "disputed",
+    actual: `${judged.actual} (${reason})`,
+  };
 }
 
 function settingOf(row: Case) {
@@ -136,12 +160,10 @@ function judge(
     );
   }
   const judged = judgeFlows(one, objects);
-  const disputed = FAULTS.some(({ test, path }) =>
+  const fault = FAULTS.find(({ test, path }) =>
     test === name && path.test(text(one.path) ?? "")
   );
-  return judged.status === "failed" && disputed
-    ? { ...judged, status: "disputed" }
-    : judged;
+  return disputed(judged, fault?.reason);
 }
 
 function judgeFlows(one: Case, objects: readonly string[]): Judged {

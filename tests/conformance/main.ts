@@ -2,10 +2,16 @@
  * `deno task conformance [DIR] [--suite NAME] [--json] [--failures N]`: runs
  * the public suites in DIR and prints a line for each.
  */
-import { parseArgs } from "node:util";
+import {
+  misuse,
+  readArguments,
+  wholeNumber,
+} from "../../app/cli/_arguments.ts";
+import { print, runMain } from "../../app/cli/_exit.ts";
 import type { CaseResult, Suite } from "./suite.ts";
 import { SUITES } from "./suites.ts";
 
+const COMMAND = "conformance";
 const DEFAULT_DIRECTORY = "../shared/conformance";
 
 const HELP = `Usage: deno task conformance [DIR] [options]
@@ -19,8 +25,10 @@ Runs the public conformance suites found in DIR (default ${DEFAULT_DIRECTORY}).
 
 A case is passed, failed, unknown (the tool says it does not model something
 the case needs) or disputed (the data is at fault). Unknown is no pass.
-Exit status: 0 nothing failed, 1 some case failed, 2 bad usage.
-`;
+Exit status: 0 nothing failed, 1 some case failed, 2 bad usage.`;
+
+/** Failures that --failures prints at most. */
+const MAX_FAILURES = 1_000_000;
 
 /** Counts of one suite, and what did not pass. */
 interface SuiteReport {
@@ -47,9 +55,8 @@ export function runSuite(suite: Suite, directory: string): SuiteReport {
 }
 
 function main(args: readonly string[]): number {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
+  const { values, positionals } = readArguments(args, {
+    command: COMMAND,
     options: {
       suite: { type: "string" },
       failures: { type: "string", default: "0" },
@@ -57,33 +64,44 @@ function main(args: readonly string[]): number {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) return print(HELP, 0);
+  if (values.help) {
+    print(HELP);
+    return 0;
+  }
+  const failures = wholeNumber(values.failures, {
+    name: "--failures",
+    max: MAX_FAILURES,
+    command: COMMAND,
+  }) ?? 0;
   const directory = positionals[0] ?? DEFAULT_DIRECTORY;
   if (!exists(directory)) {
-    return print(`not run: ${directory} is missing\n`, 0);
+    if (positionals.length > 0) {
+      throw misuse(COMMAND, `${directory} is missing`);
+    }
+    print(`not run: ${directory} is missing`);
+    return 0;
   }
   const chosen = SUITES.filter((suite) =>
     suite.name.includes(values.suite ?? "")
   );
   if (chosen.length === 0) {
-    return print(
-      `Cannot run suite ${values.suite}: there are ${
-        SUITES.map((suite) => suite.name).join(", ")
-      }\n`,
-      2,
+    const names = SUITES.map((suite) => suite.name).join(", ");
+    throw misuse(
+      COMMAND,
+      `no suite is called ${values.suite}; there are ${names}`,
     );
   }
   const reports: SuiteReport[] = [];
   for (const suite of chosen) {
     if (!exists(`${directory}/${suite.name}`)) {
-      if (!values.json) print(`${suite.name}: not run, missing\n`, 0);
+      if (!values.json) print(`${suite.name}: not run, missing`);
       continue;
     }
     const report = runSuite(suite, directory);
     reports.push(report);
-    if (!values.json) print(reportText(report, Number(values.failures)), 0);
+    if (!values.json) print(reportText(report, failures));
   }
-  if (values.json) print(JSON.stringify({ suites: reports }) + "\n", 0);
+  if (values.json) print(JSON.stringify({ suites: reports }));
   return reports.some((report) => report.failed > 0) ? 1 : 0;
 }
 
@@ -95,10 +113,15 @@ function reportText(report: SuiteReport, most: number): string {
     unknown > 0 ? `${unknown} unknown` : "",
     disputed > 0 ? `${disputed} disputed` : "",
   ].filter((part) => part !== "").join(", ");
-  const shown = report.failures.slice(0, most).map((failure) =>
-    `  ${failure.status} ${failure.id}\n    expected ${failure.expected}\n    actual   ${failure.actual}\n`
+  const shown = report.failures.slice(0, most).map(
+    ({ status, id, expected, actual }) =>
+      [
+        `  ${status} ${id}`,
+        ...(expected === undefined ? [] : [`    expected ${expected}`]),
+        `    actual   ${actual}`,
+      ].join("\n"),
   );
-  return `${line}${rest === "" ? "" : `, ${rest}`}\n${shown.join("")}`;
+  return [`${line}${rest === "" ? "" : `, ${rest}`}`, ...shown].join("\n");
 }
 
 function exists(path: string): boolean {
@@ -110,12 +133,4 @@ function exists(path: string): boolean {
   }
 }
 
-function print(text: string, status: number): number {
-  const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) {
-    done += Deno.stdout.writeSync(bytes.subarray(done));
-  }
-  return status;
-}
-
-if (import.meta.main) Deno.exit(main(Deno.args));
+if (import.meta.main) await runMain(main);

@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { tapeSha256 } from "../../record_runs.ts";
+import { type RunHeader, tapeSha256 } from "../../record_runs.ts";
+import { openFileLog } from "../../store/file_log.ts";
+import { RunLogWriter } from "../../store/run_log_writer.ts";
 import { SERVER_LIMITS } from "../limits.ts";
 import {
   LimitError,
@@ -12,7 +14,7 @@ import type { RunRequest } from "../schemas.ts";
 import type { LockstepFlow } from "./lockstep.ts";
 import { type OpenRequest, openRequest } from "./open_scenario.ts";
 import { replayRequest } from "./replay_request.ts";
-import { logPath, RunLogWriter } from "./run_log.ts";
+import { logPath } from "./run_log.ts";
 import { briefRow, RowWriter } from "./row_writer.ts";
 import { runReport } from "./run_report.ts";
 import { sourcesOf } from "./source_lines.ts";
@@ -98,7 +100,7 @@ function logsOf(
   return choices.map((stack, index) => {
     const { plugins, nodes } = stacks[index]!;
     const used = [plugins, ...Object.values(nodes)].flat();
-    return new RunLogWriter(logPath(place, index), {
+    const header: RunHeader = {
       format: 1,
       scenario: scenario.name,
       scenarioSha256,
@@ -109,7 +111,9 @@ function logsOf(
       })),
       seed,
       trace,
-    });
+    };
+    const log = openFileLog(logPath(place, index), { ...header });
+    return new RunLogWriter(log, { hops: trace === "full" });
   });
 }
 

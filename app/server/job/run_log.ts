@@ -1,54 +1,14 @@
 import { join } from "node:path";
-import type { Event, Tape } from "../../../core/event.ts";
-import { LIMITS } from "../../../core/limits.ts";
-import type { BlockLog, LogEvent } from "../../../core/log/mod.ts";
-import type { FlowResult } from "../../../core/replay/engine.ts";
-import { runEvents, tapeOf } from "../../../core/replay/run_record.ts";
+import type { Tape } from "../../../core/event.ts";
+import type { BlockLog } from "../../../core/log/mod.ts";
+import { tapeOf } from "../../../core/replay/run_record.ts";
 import type { RunHeader } from "../../record_runs.ts";
-import { openFileLog, readFileLog } from "../../store/file_log.ts";
+import { readFileLog } from "../../store/file_log.ts";
 import { MissingError, type RunPlace } from "../protocol.ts";
 
 /** Where the log of one stack of a run is. */
 export function logPath({ directory }: RunPlace, stack: number): string {
   return join(directory, `${stack}.dplog`);
-}
-
-/** Writes the log of one stack as its replay goes on. */
-export class RunLogWriter {
-  readonly #log: BlockLog;
-  readonly #hops: boolean;
-  #waiting: LogEvent[] = [];
-  #position = 0;
-
-  constructor(path: string, header: RunHeader) {
-    this.#log = openFileLog(path, { ...header });
-    this.#hops = header.trace === "full";
-  }
-
-  get events(): number {
-    return this.#position;
-  }
-
-  add(event: Event, result: FlowResult | undefined): void {
-    const kept = result === undefined || this.#hops
-      ? result
-      : { ...result, journey: [] };
-    const events = runEvents([event], kept === undefined ? [] : [kept]);
-    for (const one of events) {
-      this.#waiting.push({ ...one, position: this.#position++ });
-    }
-    if (this.#waiting.length >= LIMITS.blockEvents) this.#flush();
-  }
-
-  close(): void {
-    this.#flush();
-    this.#log.close();
-  }
-
-  #flush(): void {
-    if (this.#waiting.length > 0) this.#log.append(this.#waiting);
-    this.#waiting = [];
-  }
 }
 
 /** The tape of a run and the stacks it went through. */
