@@ -1,4 +1,5 @@
 import { InputError } from "../../core/errors.ts";
+import { visibleLines } from "../../core/report/visible_text.ts";
 import { withPermissions } from "../permissions.ts";
 
 /** What every command exits with. */
@@ -58,27 +59,27 @@ async function exitCode(
 /** Prints what a command has to say; gives what to exit with. */
 export function printResult({ output, notes = [], exit }: CommandResult) {
   print(output);
-  for (const note of notes) printError(printable(note));
+  for (const note of notes) printError(visibleLines(note));
   return exit;
 }
 
 /** Prints what was thrown to stderr; gives what to exit with. */
 export function printFailure(error: unknown): number {
   if (error instanceof Deno.errors.NotCapable) {
-    printError(`${paint("error")}: ${printable(permissionText(error))}`);
+    printError(`${paint("error")}: ${visibleLines(permissionText(error))}`);
     return EXIT.badInput;
   }
   if (error instanceof InputError || isUsage(error)) {
-    printError(`${paint("error")}: ${printable(error.message)}`);
+    printError(`${paint("error")}: ${visibleLines(error.message)}`);
     return EXIT.badInput;
   }
   if (SYSTEM_ERRORS.some((known) => error instanceof known)) {
     const { message } = error as Error;
-    printError(`${paint("error")}: Cannot go on: ${printable(message)}`);
+    printError(`${paint("error")}: Cannot go on: ${visibleLines(message)}`);
     return EXIT.badInput;
   }
   const stack = error instanceof Error ? error.stack : undefined;
-  const text = printable(stack ?? String(error));
+  const text = visibleLines(stack ?? String(error));
   printError(`${paint("internal error")}: ${text}`);
   return EXIT.internal;
 }
@@ -113,20 +114,6 @@ export function print(text: string): void {
 /** Writes text and a newline to stderr. */
 export function printError(text: string): void {
   writeAll(Deno.stderr, text);
-}
-
-/**
- * Text from an input, safe for a terminal: control characters (C1 too, which
- * JSON leaves as they are) and marks that turn the direction of writing are
- * shown as escapes. Newlines and tabs stay.
- */
-export function printable(text: string): string {
-  return text.replace(
-    // deno-lint-ignore no-control-regex
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) =>
-      `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /** parseArgs of node:util throws TypeErrors with codes of its own. */

@@ -1,5 +1,4 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { printable } from "./_exit.ts";
 
 Deno.test("runMain() exits with what the command returns", async () => {
   assertEquals(await run(`() => 0`), { code: 0, stderr: "" });
@@ -25,14 +24,6 @@ Deno.test("runMain() prints the stack of anything else and exits with 3", async 
   assertEquals(code, 3);
   assertStringIncludes(stderr, "internal error: Error: lost\n    at ");
   assertEquals((await run(`() => { throw "text" }`)).code, 3);
-});
-
-Deno.test("printable() shows what would command a terminal", () => {
-  assertEquals(
-    printable("a\x1b[2J\u009b31m\u202eb\tc\nd\x7f"),
-    "a\\u001b[2J\\u009b31m\\u202eb\tc\nd\\u007f",
-  );
-  assertEquals(printable("Zoë 日本 😀"), "Zoë 日本 😀");
 });
 
 async function run(main: string) {

@@ -1,17 +1,17 @@
-import { printable } from "./_exit.ts";
 import { ANSI, type Palette, PLAIN } from "../../core/report/palette.ts";
+import { visibleLines } from "../../core/report/visible_text.ts";
 
 /** Colours where stdout is a terminal and no one asked for none. */
 export function stdoutPalette(): Palette {
   return Deno.stdout.isTerminal() && !Deno.noColor ? ANSI : PLAIN;
 }
 
-/** Text with what inputs hold made safe for a terminal; colours stay. */
+/** Text with what inputs hold made safe for a terminal; the codes of {@link ANSI} stay. */
 export function safeText(text: string): string {
   return text
     // deno-lint-ignore no-control-regex
-    .split(/(\x1b\[\d{1,3}m)/)
-    .map((part, index) => index % 2 === 1 ? part : printable(part))
+    .split(/(\x1b\[(?:[12]|22|3[1239])m)/)
+    .map((part, index) => index % 2 === 1 ? part : visibleLines(part))
     .join("");
 }
 

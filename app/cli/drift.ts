@@ -2,12 +2,13 @@ import { Cluster } from "../../core/cluster/cluster.ts";
 import type { Node } from "../../core/cluster/model.ts";
 import { importManifests } from "../../core/import/manifests.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
+import { visibleLines } from "../../core/report/visible_text.ts";
 import { driftOf, type DriftReport } from "../../plugins/iptables/drift.ts";
 import { nodeTables } from "../../plugins/iptables/node_tables.ts";
 import { optionsSchema } from "../../plugins/iptables/options.ts";
 import { readManifests } from "../input/manifests.ts";
 import { misuse, readArguments } from "./_arguments.ts";
-import { EXIT, print, printable, runMain } from "./_exit.ts";
+import { EXIT, print, runMain } from "./_exit.ts";
 
 const USAGE =
   `Says where a node's live rules are not those of its cluster's manifests.
@@ -137,7 +138,7 @@ function reportText(
       lines.push(`    before kube-proxy's: ${rule}`);
     }
   }
-  return lines.map(printable).join("\n");
+  return lines.map(visibleLines).join("\n");
 }
 
 if (import.meta.main) await runMain(drift);

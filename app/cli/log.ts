@@ -1,16 +1,10 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../../core/errors.ts";
 import { canonicalJson, type LogEvent } from "../../core/log/mod.ts";
+import { visibleLines } from "../../core/report/visible_text.ts";
 import { replayLog } from "../replay_log.ts";
 import { readFileLog } from "../store/file_log.ts";
-import {
-  EXIT,
-  print,
-  printable,
-  printError,
-  runMain,
-  UsageError,
-} from "./_exit.ts";
+import { EXIT, print, printError, runMain, UsageError } from "./_exit.ts";
 
 const USAGE = `Usage:
   deno task log verify FILE       check every block, hash and event of a log
@@ -96,7 +90,7 @@ function verifyLog(path: string): number {
   const { events, blocks, rawBytes, storedBytes, tail } = store.verify();
   print(`${path}: whole`);
   print(`  run     ${store.runId}`);
-  print(`  header  ${printable(canonicalJson(store.header))}`);
+  print(`  header  ${visibleLines(canonicalJson(store.header))}`);
   print(`  events  ${events} in ${blocks} blocks`);
   print(`  bytes   ${rawBytes} as JSON, ${storedBytes} stored`);
   print(`  end     ${TAILS[tail]}`);
@@ -133,7 +127,7 @@ function showLog(path: string, options: ShowOptions): number {
   printError(
     type === null || others.size === 0
       ? `No event from position ${from} on: the log ends at ${store.head.position}`
-      : printable(`No event of type ${type}; ${typeHint(type, others)}`),
+      : visibleLines(`No event of type ${type}; ${typeHint(type, others)}`),
   );
   return EXIT.ok;
 }
@@ -151,8 +145,8 @@ function eventLine({ position, timeNs, type, data }: LogEvent): string {
     `${timeNs % 1e9}`.padStart(9, "0")
   }s`;
   const start = `${`${position}`.padStart(7)} ${time.padStart(14)}  ` +
-    `${printable(JSON.stringify(type).slice(1, -1)).padEnd(17)}  `;
-  const line = start + printable(canonicalJson(data));
+    `${visibleLines(JSON.stringify(type).slice(1, -1)).padEnd(17)}  `;
+  const line = start + visibleLines(canonicalJson(data));
   return line.length > LINE_LENGTH
     ? `${line.slice(0, LINE_LENGTH - 1)}…`
     : line;
@@ -162,7 +156,7 @@ async function replayAgain(path: string): Promise<number> {
   const replayed = await replayLog(path);
   const { stack, seed, flows, before, now, otherPlugins } = replayed;
   const same = before === now;
-  print(`${path}: ${flows} flows through ${printable(stack)}, seed ${seed}`);
+  print(`${path}: ${flows} flows through ${visibleLines(stack)}, seed ${seed}`);
   print(`  before  ${before}`);
   print(`  now     ${now}`);
   print(same ? "  the same outcomes" : "  other outcomes");

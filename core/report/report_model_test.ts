@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { relativeFile } from "./report_model.ts";
-import { visibleText } from "./visible_text.ts";
+import { visibleLines, visibleText } from "./visible_text.ts";
 
 Deno.test("relativeFile() gives paths as links want them", () => {
   const paths = [
@@ -16,6 +16,14 @@ Deno.test("relativeFile() gives paths as links want them", () => {
     assertEquals(relativeFile(file, "/repo"), expected);
     assertEquals(relativeFile(file, "/repo/"), expected);
   }
+});
+
+Deno.test("visibleLines() shows what would command a terminal", () => {
+  assertEquals(
+    visibleLines("a\x1b[2J\u009b31m\u202eb\tc\nd\x7f"),
+    "a\\u001b[2J\\u009b31m\\u202eb\tc\nd\\u007f",
+  );
+  assertEquals(visibleLines("Zoë 日本 😀"), "Zoë 日本 😀");
 });
 
 Deno.test("visibleText() shows what a terminal or a page would act on", () => {
