@@ -9,7 +9,12 @@ export const EXIT = {
   differs: 1,
   badInput: 2,
   internal: 3,
+  /** With `--fail-on unknown`: nothing else is amiss. */
+  onlyUnknowns: 4,
 } as const;
+
+/** What `--fail-on` may say. */
+export const FAIL_ON = ["unexpected", "any", "unknown"] as const;
 
 /** What a command has to say. */
 export interface CommandResult {

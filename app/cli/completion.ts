@@ -1,6 +1,12 @@
 import { PLUGINS, PRESETS } from "../presets.ts";
 import { choice, misuse, readArguments } from "./_arguments.ts";
-import { type CommandResult, EXIT, printResult, runMain } from "./_exit.ts";
+import {
+  type CommandResult,
+  EXIT,
+  FAIL_ON,
+  printResult,
+  runMain,
+} from "./_exit.ts";
 import { EXPLAIN_OPTIONS } from "./explain.ts";
 import { REPLAY_OPTIONS } from "./replay.ts";
 import { SCENARIO_OPTIONS } from "./scenario.ts";
@@ -79,7 +85,7 @@ export const TASKS: Readonly<Record<string, Task>> = {
     about: "Run the public conformance suites",
     options: ["suite", "failures", "json", "help"],
   },
-  bench: { about: "Measure speed", options: [] },
+  bench: { about: "Measure speed", options: ["only", "help"] },
   test: { about: "Every test", options: [] },
   ok: { about: "Everything before a commit", options: [] },
   completion: {
@@ -94,7 +100,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   stack: [...Object.keys(PRESETS), ...Object.keys(PLUGINS)],
   baseline: [...Object.keys(PRESETS), ...Object.keys(PLUGINS)],
   output: ["text", "json", "ndjson", "junit", "sarif", "github", "md", "html"],
-  "fail-on": ["unexpected", "any", "unknown"],
+  "fail-on": FAIL_ON,
 };
 
 /** The command `completion`. */

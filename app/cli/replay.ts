@@ -11,7 +11,7 @@ import {
   stackNames,
   wholeNumber,
 } from "./_arguments.ts";
-import { type CommandResult, EXIT, runMain } from "./_exit.ts";
+import { type CommandResult, EXIT, FAIL_ON, runMain } from "./_exit.ts";
 import { isReportFormat, REPORT_FORMATS, reportIn } from "./_formats.ts";
 import { recordingData, type RecordingResult } from "./_replay_formats.ts";
 import { replayRecordings } from "./_replay_recording.ts";
@@ -39,12 +39,15 @@ Usage: deno task replay --cluster PATH --flows FILE [options]
   --seed N           seed of all draws (0)
   -o FORMAT          text, json, ndjson, junit, sarif, github, md, html
                      (--json is -o json)
+  --fail-on WHAT     unexpected or any: a flow that would change (the
+                     default); unknown: also flows of which a stack does not
+                     know what becomes of them
   --record DIR       keep the runs in DIR: a log for each stack, and a catalog;
                      a run that gives something else than it did before fails
   --watch            run again whenever a file that was read changes
 
 Exits with 0 when no flow would change, 1 when some would, 2 on bad input,
-3 on an error of our own.
+3 on an error of our own, 4 with --fail-on unknown when only unknowns are left.
 
 Examples:
   deno task replay --cluster cluster/ --flows flows.jsonl --stack kube-proxy,cilium
@@ -68,6 +71,7 @@ export const REPLAY_OPTIONS = {
   seed: { type: "string" },
   output: { type: "string", short: "o", default: "text" },
   json: { type: "boolean", default: false },
+  "fail-on": { type: "string", default: "unexpected" },
   record: { type: "string" },
   watch: { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
@@ -94,6 +98,11 @@ export async function replay(
     words: FORMATS,
     command: COMMAND,
   });
+  const failOn = choice(values["fail-on"], {
+    name: "--fail-on",
+    words: FAIL_ON,
+    command: COMMAND,
+  });
   const number = (name: "seed" | "limit", max: number) =>
     wholeNumber(values[name], { name: `--${name}`, max, command: COMMAND });
   const manifests = readManifests(cluster);
@@ -111,12 +120,9 @@ export async function replay(
     seed: number("seed", MAX_SEED) ?? 0,
     record: values.record ?? null,
   });
-  const { comparisons } = result.comparison;
-  const differs = result.nondeterministic.length > 0 ||
-    comparisons.some(({ changed }) => changed > 0);
   return {
     ...printed(result, { format, palette, file: flows[0]! }),
-    exit: differs ? EXIT.differs : EXIT.ok,
+    exit: exitOf(result, failOn),
     files: [
       ...cluster,
       ...flows,
@@ -124,6 +130,19 @@ export async function replay(
       ...pluginFolders(stacks),
     ],
   };
+}
+
+function exitOf(
+  { nondeterministic, comparison }: RecordingResult,
+  failOn: typeof FAIL_ON[number],
+): number {
+  const { comparisons, unknowns } = comparison;
+  const differs = nondeterministic.length > 0 ||
+    comparisons.some(({ changed }) => changed > 0);
+  if (differs) return EXIT.differs;
+  return failOn === "unknown" && unknowns.length > 0
+    ? EXIT.onlyUnknowns
+    : EXIT.ok;
 }
 
 /** The output, and what goes beside it to stderr. */

@@ -33,6 +33,21 @@ metadata: {name: deny, namespace: default}
 spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Ingress]}
 `;
 
+/** Asks a server of which nobody knows what it says. */
+const CUSTOM_AUTHORIZER = `---
+apiVersion: v1
+kind: Namespace
+metadata: {name: default, labels: {istio-injection: enabled}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask, namespace: default}
+spec:
+  action: CUSTOM
+  provider: {name: elsewhere}
+  rules: [{to: [{operation: {ports: ["80"]}}]}]
+`;
+
 /** A line as hubble prints it: a opens a connection to b's port. */
 function line(index: number, verdict: string, port = 80): string {
   const time = `2026-01-01T00:00:${`${index}`.padStart(2, "0")}Z`;
@@ -121,6 +136,20 @@ Deno.test("replay() exits with 0 when nothing changes", async () => {
     ]);
     assertEquals(exit, 0);
     assertStringIncludes(output, "0 of 1 flow");
+  });
+});
+
+Deno.test("replay() exits with 4 for unknowns alone, when they are to count", async () => {
+  await withRecording([line(1, "FORWARDED")], async (args, directory) => {
+    Deno.writeTextFileSync(`${directory}/cluster.yaml`, CUSTOM_AUTHORIZER, {
+      append: true,
+    });
+    const stacks = ["--stack", "iptables,istio"];
+    const { output, exit } = await replay([...args, ...stacks]);
+    assertStringIncludes(output, "unknown: 1 flow in istio");
+    assertEquals(exit, 0);
+    const strict = [...args, ...stacks, "--fail-on", "unknown"];
+    assertEquals((await replay(strict)).exit, 4);
   });
 });
 

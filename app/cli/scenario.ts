@@ -16,7 +16,7 @@ import {
   stackNames,
   wholeNumber,
 } from "./_arguments.ts";
-import { type CommandResult, EXIT, runMain } from "./_exit.ts";
+import { type CommandResult, EXIT, FAIL_ON, runMain } from "./_exit.ts";
 import { isReportFormat, REPORT_FORMATS, reportIn } from "./_formats.ts";
 import { scenarioData } from "./_scenario_formats.ts";
 import { type Detail, scenarioText } from "./_scenario_text.ts";
@@ -73,12 +73,8 @@ const FORMATS = [
   "junit",
   ...REPORT_FORMATS,
 ] as const;
-const FAIL_ON = ["unexpected", "any", "unknown"] as const;
 const LIBRARY = "scenarios";
 const MAX_SEED = 0xffff_ffff;
-
-/** Only unknowns are left, and they count. */
-const ONLY_UNKNOWNS = 4;
 
 /** What the command line may hold, for completion too. */
 export const SCENARIO_OPTIONS = {
@@ -258,7 +254,7 @@ function exitOf(
   const { failed, expected, unexpected, unknown } = totalsOf(reports);
   if (failed > 0) return EXIT.differs;
   if (failOn === "any" && expected + unexpected > 0) return EXIT.differs;
-  return failOn === "unknown" && unknown > 0 ? ONLY_UNKNOWNS : EXIT.ok;
+  return failOn === "unknown" && unknown > 0 ? EXIT.onlyUnknowns : EXIT.ok;
 }
 
 if (import.meta.main) {
