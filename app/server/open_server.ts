@@ -62,7 +62,7 @@ export async function openServer(
   await Deno.mkdir(directory, { recursive: true });
   const lock = await lockOf(directory);
   const library = fromFileUrl("../../scenarios");
-  const places = { library, data: directory };
+  const places = { scenarios: library, data: directory };
   const catalog = await Catalog.open(join(directory, "catalog.kv"));
   const uploads = new Uploads(catalog, directory);
   await uploads.prepare();

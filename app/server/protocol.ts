@@ -4,7 +4,7 @@ import type { CompareRequest, ForkRequest, RunRequest } from "./schemas.ts";
 /** Where files are; a worker gets it with its first message. */
 export interface WorkerPlaces {
   /** Directory of the scenario library. */
-  readonly library: string;
+  readonly scenarios: string;
   /** The data directory of the server. */
   readonly data: string;
 }

@@ -158,7 +158,7 @@ export class WorkerProcess {
 }
 
 function workerArguments(
-  { library, data }: WorkerPlaces,
+  { scenarios, data }: WorkerPlaces,
   { heapMegabytes }: WorkerLimits,
 ): string[] {
   const list = (...paths: string[]) =>
@@ -171,7 +171,7 @@ function workerArguments(
     "--frozen",
     `--config=${fromFileUrl("../../deno.json")}`,
     `--v8-flags=--max-old-space-size=${heapMegabytes}`,
-    `--allow-read=${list(library, data)}`,
+    `--allow-read=${list(scenarios, data)}`,
     `--allow-write=${list(`${data}/runs`)}`,
     // What npm:yaml asks for.
     "--allow-env=LOG_TOKENS,LOG_STREAM",

@@ -64,7 +64,7 @@ export function scenarios(
   uploaded: readonly string[],
   places: WorkerPlaces,
 ): ScenarioInfo[] {
-  return [...libraryFiles(places.library).keys(), ...uploaded]
+  return [...libraryFiles(places.scenarios).keys(), ...uploaded]
     .map((id) => scenarioInfo(id, places));
 }
 

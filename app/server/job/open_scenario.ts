@@ -155,9 +155,9 @@ async function checkMachine(
 /** The scenario with an id. */
 export function openScenario(id: string, places: WorkerPlaces): OpenScenario {
   if (isUploadId("scenario", id)) return openUploaded(id, places);
-  const file = libraryFiles(places.library).get(id);
+  const file = libraryFiles(places.scenarios).get(id);
   if (file === undefined) throw new MissingError(`there is no scenario ${id}`);
-  return openLibrary(file, places.library);
+  return openLibrary(file, places.scenarios);
 }
 
 /** Scenario files of the library by id: the path without what all have in common. */
