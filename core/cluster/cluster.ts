@@ -167,11 +167,23 @@ export class Cluster implements ClusterView {
     this.#endpoints.nodesChanged();
   }
 
-  #setPod(key: string, pod: Pod | undefined): void {
+  #setPod(key: string, given: Pod | undefined): void {
     const before = this.#pods.get(key);
+    const pod = given && this.#withKnownNames(given);
     put(this.#pods, { key, value: pod });
     this.#podIndex.replace(before, pod);
     this.#endpoints.podChanged(before, pod);
+  }
+
+  /** Pods of one node have one string for its name: names are then compared without being read. */
+  #withKnownNames(pod: Pod): Pod {
+    const namespace = this.#namespaces.get(pod.namespace)?.name;
+    const node = this.#nodes.get(pod.node)?.name;
+    return {
+      ...pod,
+      namespace: namespace ?? pod.namespace,
+      node: node ?? pod.node,
+    };
   }
 
   #setService(key: string, service: Service | undefined): void {

@@ -219,7 +219,7 @@ class FlowRun {
     }
     return {
       walker,
-      end: pod === null ? walker.fromNode() : walker.fromPod(pod),
+      end: from.kind === "pod" ? walker.fromPod(from) : walker.fromNode(),
     };
   }
 
@@ -358,8 +358,7 @@ class FlowRun {
     ) {
       return null;
     }
-    const standing = standingOf(this.#world, to, packet);
-    if (typeof standing === "string") return failed("error", standing);
+    const standing = standingOf(to, packet);
     return this.#walkBack(leg, walker, { answer: packet.answer(), standing });
   }
 
@@ -401,7 +400,7 @@ class FlowRun {
     const end = standing.kind === "outside"
       ? returning.fromWire()
       : standing.kind === "pod"
-      ? returning.fromPod(standing.pod)
+      ? returning.fromPod(standing)
       : returning.fromNode();
     if (end.kind === "stopped") {
       return stoppedResult(
@@ -426,8 +425,7 @@ class FlowRun {
     const got = returning.packet;
     const asked = walker.connected;
     const home = leg.from.kind === "pod"
-      ? to.kind === "pod" && to.pod.namespace === leg.from.pod.namespace &&
-        to.pod.name === leg.from.pod.name
+      ? to === leg.from
       : leg.from.kind === "node"
       ? to.kind === "node" && to.node.node.name === leg.from.node.node.name
       : to.kind === "outside";

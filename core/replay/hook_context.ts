@@ -9,6 +9,7 @@ import type { CostKind, WeightedBackend } from "./outcome.ts";
 import type { HookContext, Route, SocketOwner } from "./plugin.ts";
 import { type BoundHandler, NamespaceState } from "./stack_runtime.ts";
 import type { Tally } from "./tally.ts";
+import type { Way } from "./world.ts";
 
 /**
  * The context handed to handlers. One object a walk, its fields set before
@@ -28,7 +29,7 @@ export class WalkContext implements HookContext {
   /** Links by name, or the pod at their other end; named only when asked for. */
   inLink: Pod | string = "";
   outLink: Pod | string = "";
-  route: Route | null = null;
+  way: Way | null = null;
   readonly #tally: Tally;
   readonly #drawHash: number;
   readonly #pickHash: number;
@@ -58,6 +59,10 @@ export class WalkContext implements HookContext {
     this.#drawHash = init.drawHash;
     this.#pickHash = init.pickHash;
     this.#opened = init.opened;
+  }
+
+  get route(): Route | null {
+    return this.way?.kind === "pod" ? this.way.route : this.way;
   }
 
   get inInterface(): string {

@@ -5,7 +5,14 @@ import type { Ip } from "../packet/ip.ts";
 import { Conntrack } from "./conntrack.ts";
 import { orderHandlers, sortedPlugins } from "./handler_order.ts";
 import { HOOKS } from "./hook.ts";
-import type { Handler, Overlay, Plugin, PluginUse, Stack } from "./plugin.ts";
+import type {
+  Handler,
+  Overlay,
+  Plugin,
+  PluginUse,
+  Route,
+  Stack,
+} from "./plugin.ts";
 
 /** One plugin of a running stack: its folded state and what was compiled from it. */
 class RunningPlugin {
@@ -70,6 +77,8 @@ export interface RunningNode {
   readonly overlay: Overlay | null;
   /** Addresses that lead to it besides those the cluster knows it by. */
   readonly addresses: readonly Ip[];
+  /** The way to its pods from all other nodes. */
+  readonly away: Extract<Route, { kind: "wire" }>;
   /** By the index of the hook in {@link HOOKS}. */
   readonly hooks: readonly (readonly BoundHandler[])[];
 }
@@ -186,7 +195,8 @@ export class StackRuntime {
       ...overlay?.addresses ?? [],
       ...attached.flatMap((one) => one.addresses),
     ];
-    return { node, overlay, addresses, hooks };
+    const away = { kind: "wire", node, overlaid: true } as const;
+    return { node, overlay, addresses, away, hooks };
   }
 
   #keptFor(node: string, plugin: string): Kept {

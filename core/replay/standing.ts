@@ -2,13 +2,32 @@ import { objectKey, type Pod } from "../cluster/model.ts";
 import { Ip } from "../packet/ip.ts";
 import type { WalkingPacket } from "../packet/walking_packet.ts";
 import type { Place } from "./flow.ts";
+import type { Route } from "./plugin.ts";
 import type { RunningNode } from "./stack_runtime.ts";
 import type { Receiver } from "./walker.ts";
 import type { World } from "./world.ts";
 
+/**
+ * A pod that flows start at and end at: what the engine asks of one on every
+ * flow, in one place, since a lookup in cold memory costs more than the rest.
+ */
+export interface PodStanding {
+  readonly kind: "pod";
+  readonly pod: Pod;
+  readonly node: RunningNode;
+  /** Its first address of each family. */
+  readonly v4: Ip | undefined;
+  readonly v6: Ip | undefined;
+  readonly place: Extract<Place, { kind: "pod" }>;
+  /** As outcomes name it: `pod shop/web-0`. */
+  readonly text: string;
+  /** The way to it on its own node. */
+  readonly route: Extract<Route, { kind: "pod" }>;
+}
+
 /** A place looked up in the cluster. */
 export type Standing =
-  | { readonly kind: "pod"; readonly pod: Pod; readonly node: RunningNode }
+  | PodStanding
   | {
     readonly kind: "node";
     readonly node: RunningNode;
@@ -16,6 +35,21 @@ export type Standing =
     readonly pod: Pod | null;
   }
   | { readonly kind: "outside"; readonly ip: Ip; readonly via: string | null };
+
+/** A pod on its running node. */
+export function podStanding(pod: Pod, node: RunningNode): PodStanding {
+  const { namespace, name, ips } = pod;
+  return {
+    kind: "pod",
+    pod,
+    node,
+    v4: ips.find(({ family }) => family === 4),
+    v6: ips.find(({ family }) => family === 6),
+    place: { kind: "pod", namespace, name },
+    text: `pod ${objectKey(pod)}`,
+    route: { kind: "pod", pod },
+  };
+}
 
 /** Looks a place up; text says why it is not there. */
 export function standAt(world: World, place: Place): Standing | string {
@@ -31,32 +65,14 @@ export function standAt(world: World, place: Place): Standing | string {
       ? `node ${place.name} does not exist`
       : { kind: "node", node, pod: null };
   }
-  const pod = world.pod(place.namespace, place.name);
-  if (pod === undefined || !pod.running) {
-    return `pod ${objectKey(place)} does not exist`;
-  }
-  const node = world.node(pod.node);
-  if (node === undefined) {
-    return `node ${pod.node} of pod ${objectKey(place)} is missing`;
-  }
-  return pod.hostNetwork
-    ? { kind: "node", node, pod }
-    : { kind: "pod", pod, node };
+  return world.sender(place.namespace, place.name);
 }
 
 /** Where the receiver of a packet stands. */
-export function standingOf(
-  world: World,
-  to: Receiver,
-  packet: WalkingPacket,
-): Standing | string {
+export function standingOf(to: Receiver, packet: WalkingPacket): Standing {
   switch (to.kind) {
-    case "pod": {
-      const node = world.node(to.pod.node);
-      return node === undefined
-        ? `node ${to.pod.node} is missing`
-        : { kind: "pod", pod: to.pod, node };
-    }
+    case "pod":
+      return to;
     case "node":
       return { kind: "node", node: to.node, pod: null };
     case "outside":
@@ -75,21 +91,17 @@ export function sourceAddress(
     return from.ip.family === family ? from.ip : undefined;
   }
   if (to.isLoopback) return to;
-  if (from.kind === "pod") return ofFamily(from.pod.ips, family);
+  if (from.kind === "pod") return family === 4 ? from.v4 : from.v6;
   const { node, overlay } = from.node;
   if (overlay !== null) {
-    const route = world.route(node, to);
-    const overlaid = route.kind === "wire" && route.overlaid;
-    const source = overlaid ? ofFamily(overlay.addresses, family) : undefined;
+    const way = world.way(node, to);
+    const overlaid = way.kind === "wire" && way.overlaid;
+    const source = overlaid
+      ? overlay.addresses.find((ip) => ip.family === family)
+      : undefined;
     if (source !== undefined) return source;
   }
   return world.nodeAddress(node, family);
-}
-
-/** A loop, since this is asked for every flow and a closure would show. */
-function ofFamily(ips: readonly Ip[], family: 4 | 6): Ip | undefined {
-  for (const ip of ips) if (ip.family === family) return ip;
-  return undefined;
 }
 
 /** The receiver in words; on a node, the hostNetwork pod that serves the port. */
@@ -100,7 +112,7 @@ export function receiverName(
 ): string {
   switch (to.kind) {
     case "pod":
-      return `pod ${objectKey(to.pod)}`;
+      return to.text;
     case "node": {
       const { name } = to.node.node;
       const pod = world.cluster.podsOn(name).find((candidate) =>
@@ -118,11 +130,7 @@ export function receiverName(
 export function standingPlace(standing: Standing): Place {
   switch (standing.kind) {
     case "pod":
-      return {
-        kind: "pod",
-        namespace: standing.pod.namespace,
-        name: standing.pod.name,
-      };
+      return standing.place;
     case "node":
       return { kind: "node", name: standing.node.node.name };
     case "outside":

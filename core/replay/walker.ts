@@ -8,10 +8,11 @@ import { type Hook, HOOKS } from "./hook.ts";
 import { actionDetail, crossingProtection } from "./hop_text.ts";
 import type { Hop } from "./hop.ts";
 import type { Verdict } from "./outcome.ts";
-import type { Action, Handled, Proxy, Route } from "./plugin.ts";
+import type { Action, Handled, Proxy } from "./plugin.ts";
 import type { BoundHandler, RunningNode } from "./stack_runtime.ts";
+import type { PodStanding } from "./standing.ts";
 import type { Tally } from "./tally.ts";
-import type { World } from "./world.ts";
+import type { Way, World } from "./world.ts";
 
 /** Hooks by number: a lookup by name on every hop would show. */
 const AT = Object.fromEntries(
@@ -23,7 +24,7 @@ const MOST_CROSSINGS = 8;
 
 /** Who got a packet. */
 export type Receiver =
-  | { readonly kind: "pod"; readonly pod: Pod }
+  | PodStanding
   | { readonly kind: "node"; readonly node: RunningNode }
   | { readonly kind: "outside" };
 
@@ -97,15 +98,14 @@ export class Walker {
   }
 
   /** From a process in a pod. */
-  fromPod(pod: Pod): WalkEnd {
+  fromPod(from: PodStanding): WalkEnd {
+    const { pod } = from;
     this.#interfaces("", "eth0");
     const left = this.#run(AT["pod-out"], pod);
     if (left !== null) return left;
     const { destination } = this.packet;
-    if (
-      destination.isLoopback || pod.ips.some((ip) => ip.equals(destination))
-    ) {
-      return this.#deliver({ kind: "pod", pod });
+    if (destination.isLoopback || isOneOf(pod.ips, destination)) {
+      return this.#deliver(from);
     }
     this.#context.owner = null;
     this.#interfaces(pod, "");
@@ -115,14 +115,14 @@ export class Walker {
   /** From a process in the node's own namespace. */
   fromNode(): WalkEnd {
     const context = this.#context;
-    const route = this.#world.route(this.#node.node, this.packet.destination);
-    context.route = route;
-    this.#leaveBy("", route);
+    const way = this.#world.way(this.#node.node, this.packet.destination);
+    context.way = way;
+    this.#leaveBy("", way);
     const stopped = this.#run(AT.output, null);
     if (stopped !== null) return stopped;
     // ip_route_me_harder(): a destination changed in output is routed anew.
-    const routed = this.#world.route(this.#node.node, this.packet.destination);
-    context.route = routed;
+    const routed = this.#world.way(this.#node.node, this.packet.destination);
+    context.way = routed;
     this.#leaveBy("", routed);
     if (routed.kind !== "local") return this.#leave(routed);
     const sent = this.#run(AT.postrouting, null);
@@ -134,20 +134,20 @@ export class Walker {
   /** From the wire onto a node. */
   fromWire(): WalkEnd {
     this.#interfaces("eth0", "");
-    this.#context.route = null;
+    this.#context.way = null;
     return this.#run(AT["from-wire"], null) ?? this.#enter("eth0");
   }
 
   #enter(inLink: Pod | string): WalkEnd {
-    this.#context.route = null;
+    this.#context.way = null;
     this.#interfaces(inLink, "");
     const stopped = this.#run(AT.prerouting, null);
     if (stopped !== null) return stopped;
-    const route = this.#world.route(this.#node.node, this.packet.destination);
-    this.#context.route = route;
-    if (route.kind === "local") return this.#input();
-    this.#leaveBy(inLink, route);
-    return this.#run(AT.forward, null) ?? this.#leave(route);
+    const way = this.#world.way(this.#node.node, this.packet.destination);
+    this.#context.way = way;
+    if (way.kind === "local") return this.#input();
+    this.#leaveBy(inLink, way);
+    return this.#run(AT.forward, null) ?? this.#leave(way);
   }
 
   #input(): WalkEnd {
@@ -165,22 +165,23 @@ export class Walker {
   }
 
   /** Out of the node: postrouting, then a pod's link or the wire. */
-  #leave(route: Exclude<Route, { kind: "local" }>): WalkEnd {
+  #leave(way: Exclude<Way, { kind: "local" }>): WalkEnd {
     const sent = this.#run(AT.postrouting, null);
     if (sent !== null) return sent;
-    if (route.kind === "pod") return this.#toPod(route.pod);
+    if (way.kind === "pod") return this.#toPod(way);
     const stopped = this.#run(AT["to-wire"], null);
     if (stopped !== null) return stopped;
-    if (route.node === null && this.#nowhere()) {
+    if (way.node === null && this.#nowhere()) {
       return this.#stop("dropped", {
         hook: "to-wire",
         reason: this.#nowhere()!,
       });
     }
-    return this.#cross(route);
+    return this.#cross(way);
   }
 
-  #toPod(pod: Pod): WalkEnd {
+  #toPod(to: PodStanding): WalkEnd {
+    const { pod } = to;
     this.#interfaces(this.#context.inLink, pod);
     const stopped = this.#run(AT["to-pod"], pod);
     if (stopped !== null) return stopped;
@@ -188,10 +189,10 @@ export class Walker {
     this.#context.owner = null;
     this.#context.tunnelId = null;
     this.#interfaces("eth0", "");
-    return this.#run(AT["pod-in"], pod) ?? this.#deliver({ kind: "pod", pod });
+    return this.#run(AT["pod-in"], pod) ?? this.#deliver(to);
   }
 
-  #cross(route: Extract<Route, { kind: "wire" }>): WalkEnd {
+  #cross(way: Extract<Way, { kind: "wire" }>): WalkEnd {
     if (this.#context.direction === "original") {
       this.#tally.encryption.push(
         crossingProtection(this.packet.payload, this.#encryptedBy),
@@ -204,7 +205,7 @@ export class Walker {
         plugin: null,
         action: "cross",
         detail: [
-          `${this.#node.node.name} -> ${route.node?.name ?? "outside"}`,
+          `${this.#node.node.name} -> ${way.node?.name ?? "outside"}`,
           ...(this.#wrapped === null ? [] : [`in ${this.#wrapped.by}`]),
           crossingProtection(this.packet.payload, this.#encryptedBy),
         ].join(", "),
@@ -217,12 +218,12 @@ export class Walker {
     this.#context.owner = null;
     this.#context.tunnelId = this.#wrapped?.id ?? null;
     this.#wrapped = null;
-    if (route.node === null) return this.#deliver({ kind: "outside" });
+    if (way.node === null) return this.#deliver({ kind: "outside" });
     if (++this.#crossings > MOST_CROSSINGS) {
       return this.#stop("error", { hook: "to-wire", reason: "routing loop" });
     }
-    const next = this.#world.node(route.node.name);
-    invariant(next !== undefined, `route to missing node ${route.node.name}`);
+    const next = this.#world.node(way.node.name);
+    invariant(next !== undefined, `route to missing node ${way.node.name}`);
     this.#node = next;
     this.#context.node = next.node;
     return this.fromWire();
@@ -412,19 +413,15 @@ export class Walker {
     this.#context.outAddresses = null;
   }
 
-  #leaveBy(inLink: Pod | string, route: Route): void {
+  #leaveBy(inLink: Pod | string, way: Way): void {
     const { overlay } = this.#node;
-    if (route.kind === "wire" && route.overlaid && overlay !== null) {
+    if (way.kind === "wire" && way.overlaid && overlay !== null) {
       this.#interfaces(inLink, overlay.interface);
       this.#context.outAddresses = overlay.addresses;
     } else {
       this.#interfaces(
         inLink,
-        route.kind === "local"
-          ? "lo"
-          : route.kind === "pod"
-          ? route.pod
-          : "eth0",
+        way.kind === "local" ? "lo" : way.kind === "pod" ? way.pod : "eth0",
       );
     }
   }
@@ -434,4 +431,10 @@ function isList(
   handled: Action | readonly Action[],
 ): handled is readonly Action[] {
   return Array.isArray(handled);
+}
+
+/** A loop, since this is asked on every way out of a pod and a closure would show. */
+function isOneOf(ips: readonly Ip[], ip: Ip): boolean {
+  for (const one of ips) if (one.equals(ip)) return true;
+  return false;
 }

@@ -7,6 +7,7 @@ import { protocolName } from "../packet/walking_packet.ts";
 import type { Packet } from "../packet/packet.ts";
 import type { Route, Stack } from "./plugin.ts";
 import { type RunningNode, StackRuntime } from "./stack_runtime.ts";
+import { type PodStanding, podStanding, type Standing } from "./standing.ts";
 
 /** A Service address that is no host's own, and the Service it belongs to. */
 export interface VirtualAddress {
@@ -14,16 +15,21 @@ export interface VirtualAddress {
   readonly service: Service;
 }
 
-/** The way to an address: from the node it is on, and from all others. */
-interface Ways {
-  readonly home: string;
-  readonly here: Route;
-  readonly away: Route;
-}
+/** Where a node sends a packet: on to a pod of its own, to itself, or out of the wire. */
+export type Way =
+  | PodStanding
+  | Extract<Route, { kind: "local" | "wire" }>;
 
-const LOCAL: Route = { kind: "local" };
-const OUTSIDE: Route = { kind: "wire", node: null, overlaid: false };
-const NOWHERE: Ways = { home: "", here: OUTSIDE, away: OUTSIDE };
+/** The way to an address: from the node it is on, and from all others. */
+type Ways = PodStanding | {
+  readonly kind: "node";
+  readonly node: Node;
+  readonly away: Way;
+} | typeof NOWHERE;
+
+const LOCAL: Way = { kind: "local" };
+const OUTSIDE: Way = { kind: "wire", node: null, overlaid: false };
+const NOWHERE = { kind: "nowhere" } as const;
 
 /** Addresses whose ways are remembered; what comes from outside has no end. */
 const MOST_WAYS = 200_000;
@@ -40,7 +46,8 @@ export class World {
   /** One table for all nodes, so that it stays small. */
   readonly #ways = new IpTable<Ways>();
   /** Pods by namespace, then name: a joined key would have to be made for each flow. */
-  readonly #pods = new Map<string, Map<string, Pod>>();
+  readonly #senders = new Map<string, Map<string, Standing>>();
+  readonly #standings = new Map<Pod, PodStanding>();
   readonly #virtual = new Map<string, VirtualAddress>();
   readonly #nodePorts = new Map<string, Service>();
   /** Nodes by the addresses that the stack gives them. */
@@ -56,6 +63,9 @@ export class World {
   apply(event: Event): void {
     this.cluster.apply(event);
     this.runtime.apply(event);
+    this.#ways.clear();
+    this.#senders.clear();
+    this.#standings.clear();
   }
 
   /** The node with its handlers; undefined when it does not exist. */
@@ -63,14 +73,22 @@ export class World {
     return this.runtime.node(name);
   }
 
-  /** A pod by its name, running or not. */
-  pod(namespace: string, name: string): Pod | undefined {
-    this.#index();
-    return this.#pods.get(namespace)?.get(name);
+  /** Where the processes of a pod send from; text says why there are none. */
+  sender(namespace: string, name: string): Standing | string {
+    const known = this.#senders.get(namespace)?.get(name);
+    if (known !== undefined) return known;
+    const found = this.#findSender(`${namespace}/${name}`);
+    if (typeof found === "string") return found;
+    let there = this.#senders.get(namespace);
+    if (there === undefined) {
+      this.#senders.set(namespace, there = new Map());
+    }
+    there.set(name, found);
+    return found;
   }
 
   /** Where `node` sends a packet for this address. */
-  route(node: Node, destination: Ip): Route {
+  way(node: Node, destination: Ip): Way {
     if (destination.isLoopback) return LOCAL;
     this.#index();
     let ways = this.#ways.get(destination);
@@ -78,7 +96,14 @@ export class World {
       if (this.#ways.size >= MOST_WAYS) this.#ways.clear();
       this.#ways.set(destination, ways = this.#waysTo(destination));
     }
-    return ways.home === node.name ? ways.here : ways.away;
+    switch (ways.kind) {
+      case "pod":
+        return ways.node.node === node ? ways : ways.node.away;
+      case "node":
+        return ways.node === node ? LOCAL : ways.away;
+      case "nowhere":
+        return OUTSIDE;
+    }
   }
 
   /** The Service address that this is, if it is one. */
@@ -101,32 +126,47 @@ export class World {
       node.externalIps.find((ip) => ip.family === family);
   }
 
+  #findSender(key: string): Standing | string {
+    const pod = this.cluster.pods.get(key);
+    if (pod === undefined || !pod.running) return `pod ${key} does not exist`;
+    const node = this.node(pod.node);
+    if (node === undefined) return `node ${pod.node} of pod ${key} is missing`;
+    return pod.hostNetwork
+      ? { kind: "node", node, pod }
+      : this.#standing(pod, node);
+  }
+
+  /** One for each pod, so that all that is asked of it is in one place. */
+  #standing(pod: Pod, node: RunningNode): PodStanding {
+    let standing = this.#standings.get(pod);
+    if (standing === undefined) {
+      this.#standings.set(pod, standing = podStanding(pod, node));
+    }
+    return standing;
+  }
+
   #waysTo(destination: Ip): Ways {
     const owner = this.cluster.nodeAt(destination) ??
       this.#given.get(destination.text);
     if (owner !== undefined) {
       const overlaid = this.#overlaid.has(owner.name) &&
         this.#given.has(destination.text);
-      const away: Route = { kind: "wire", node: owner, overlaid };
-      return { home: owner.name, here: LOCAL, away };
+      const away: Way = { kind: "wire", node: owner, overlaid };
+      return { kind: "node", node: owner, away };
     }
     const pod = this.cluster.podAt(destination);
-    if (pod === undefined) return NOWHERE;
-    const node = this.cluster.nodes.get(pod.node);
-    const away: Route = node === undefined
-      ? OUTSIDE
-      : { kind: "wire", node, overlaid: true };
-    return { home: pod.node, here: { kind: "pod", pod }, away };
+    const node = pod && this.node(pod.node);
+    return pod === undefined || node === undefined
+      ? NOWHERE
+      : this.#standing(pod, node);
   }
 
   #index(): void {
     if (this.#revision === this.cluster.revision) return;
     this.#revision = this.cluster.revision;
-    this.#ways.clear();
     this.#virtual.clear();
     this.#nodePorts.clear();
     this.#indexGiven();
-    this.#indexPods();
     for (const service of this.cluster.services.values()) {
       const add = (ip: Ip, kind: VirtualAddress["kind"]) =>
         this.#virtual.set(ip.text, { kind, service });
@@ -139,15 +179,6 @@ export class World {
           this.#nodePorts.set(key, service);
         }
       }
-    }
-  }
-
-  #indexPods(): void {
-    this.#pods.clear();
-    for (const pod of this.cluster.pods.values()) {
-      let there = this.#pods.get(pod.namespace);
-      if (there === undefined) this.#pods.set(pod.namespace, there = new Map());
-      there.set(pod.name, pod);
     }
   }
 
