@@ -3,6 +3,7 @@ import type { ClusterView } from "../cluster/view.ts";
 import { LIMITS } from "../limits.ts";
 import { type Cidr, Ip } from "../packet/ip.ts";
 import type { Rule } from "../source.ts";
+import { AnswerTable } from "./answer_table.ts";
 import { compareText } from "./compare_text.ts";
 import {
   evaluate,
@@ -31,7 +32,7 @@ export interface PolicyQuestion {
 /**
  * All policies of a cluster at one moment, compiled to be asked. Answers are
  * remembered by (party, party, protocol, port), so a repeated question costs
- * a few map lookups whatever the number of policies.
+ * a table lookup whatever the number of policies.
  */
 export class PolicyIndex {
   readonly profile: PolicyProfile;
@@ -39,7 +40,8 @@ export class PolicyIndex {
   #policies: readonly Policy[] = [];
   #everywhere: readonly Policy[] = [];
   readonly #byNamespace = new Map<string, Policy[]>();
-  #remembered = 0;
+  readonly #answers = new AnswerTable(LIMITS.policyAnswers);
+  #memories = 0;
   readonly #memory = {
     ingress: [] as (Memory | undefined)[],
     egress: [] as (Memory | undefined)[],
@@ -156,24 +158,13 @@ export class PolicyIndex {
   ): Judgement {
     const memory = this.#memoryOf(subject, direction);
     if (memory.silent) return NO_SAY;
-    let answers = memory.answers[peer.id];
-    if (answers === undefined) {
-      memory.answers[peer.id] = answers = new Map();
-    }
-    const key = protocol << 16 | port;
-    const known = answers.get(key);
+    const service = protocol << 16 | port;
+    const known = this.#answers.get(memory.id, peer.id, service);
     if (known !== undefined) return known;
     const question = { direction, subject, peer, protocol, port };
-    const found = this.#judge(memory, question);
-    if (++this.#remembered > LIMITS.policyAnswers) this.#forget();
-    else answers.set(key, found);
+    const found = oneOf(memory.answers, this.#judge(memory, question));
+    this.#answers.set(found, { rules: memory.id, peer: peer.id, service });
     return found;
-  }
-
-  #forget(): void {
-    this.#remembered = 0;
-    this.#memory.ingress.length = 0;
-    this.#memory.egress.length = 0;
   }
 
   #judge({ set, staged }: Memory, question: Question): Judgement {
@@ -216,7 +207,13 @@ export class PolicyIndex {
       ? full
       : ruleSetOf(enforced, { party: subject, direction });
     const silent = full.rules.length === 0 && full.isolatedBy === null;
-    return { set, staged: set === full ? null : full, silent, answers: [] };
+    return {
+      id: ++this.#memories,
+      set,
+      staged: set === full ? null : full,
+      silent,
+      answers: [],
+    };
   }
 
   #ruleSet(
@@ -251,13 +248,33 @@ export class PolicyIndex {
 }
 
 interface Memory {
+  /** Counted from 1, and never given again: what is forgotten is not found. */
+  readonly id: number;
   readonly set: RuleSet;
   /** The rules with those that are only staged; null when none is. */
   readonly staged: RuleSet | null;
   /** No policy has a say. */
   readonly silent: boolean;
-  /** By id of the peer, then protocol and port. */
-  readonly answers: Map<number, Judgement>[];
+  /** The first answers that differ: most others are one of them. */
+  readonly answers: Judgement[];
+}
+
+/** How many different answers of a subject are looked through for an equal one. */
+const MOST_ALIKE = 16;
+
+/** An equal answer that was given before, so that thousands of questions share one. */
+function oneOf(answers: Judgement[], found: Judgement): Judgement {
+  for (const known of answers) if (isSame(known, found)) return known;
+  if (answers.length < MOST_ALIKE) answers.push(found);
+  return found;
+}
+
+function isSame(a: Judgement, b: Judgement): boolean {
+  return a.verdict === b.verdict && a.rule === b.rule &&
+    a.isolated === b.isolated && a.explicit === b.explicit &&
+    a.l7 === b.l7 && a.free === b.free &&
+    a.authentication === b.authentication && a.reason === b.reason &&
+    a.rulesAsked === b.rulesAsked && a.staged === b.staged;
 }
 
 /** Who someone is to the pods of a node. */
