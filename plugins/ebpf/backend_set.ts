@@ -21,9 +21,10 @@ const NONE: BackendSet = { backends: [], weighted: [] };
 
 /**
  * The backends that count: those that are ready, and when there is none those
- * that end but still serve. Which of the two is settled before a local policy
- * leaves out other nodes' (cilium/cilium issue 37613: a local endpoint that
- * ends is not used while another node has a ready one).
+ * that end but still serve. A local policy leaves out other nodes' first, so
+ * that a node falls back to what ends there though another has a ready one
+ * (pkg/loadbalancer/writer, DefaultSelectBackends, then
+ * pkg/loadbalancer/reconciler, updateFrontend; KEP-1669).
  */
 export function backendSet(
   endpoints: readonly PortEndpoint[],
@@ -33,15 +34,15 @@ export function backendSet(
     readonly publishNotReady: boolean;
   },
 ): BackendSet {
-  const ready = endpoints.filter((one) => one.ready || publishNotReady);
+  const here = onlyNode === null
+    ? endpoints
+    : endpoints.filter(({ node }) => node === null || node === onlyNode);
+  const ready = here.filter((one) => one.ready || publishNotReady);
   const usable = ready.length > 0
     ? ready
-    : endpoints.filter((one) => one.serving && one.terminating);
-  const here = onlyNode === null
-    ? usable
-    : usable.filter((one) => one.node === onlyNode);
-  if (here.length === 0) return NONE;
-  const sorted = here
+    : here.filter((one) => one.serving && one.terminating);
+  if (usable.length === 0) return NONE;
+  const sorted = usable
     .map(({ ip, port }) => ({ ip, port, text: formatEndpoint(ip, port) }))
     .sort((a, b) => compareText(a.text, b.text));
   return {

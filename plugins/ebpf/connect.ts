@@ -80,11 +80,11 @@ function frontendOf(
 
 /** An external address is left alone unless it is the node's own, lest a Service capture it (sock4_skip_xlate). */
 function skipped(
-  { type }: Frontend,
+  { type, isHiddenInside }: Frontend,
   { path, packet }: { readonly path: NodeDatapath; readonly packet: Packet },
 ): boolean {
   return type === "ExternalIPs" &&
-    !path.isOwn(path.holderOf(packet.destination));
+    (isHiddenInside || !path.isOwn(path.holderOf(packet.destination)));
 }
 
 function picked(

@@ -75,10 +75,11 @@ export class Frontend {
   }
 
   /**
-   * The backends on a node's map. In the external scope, that of packets off
-   * the wire, `externalTrafficPolicy: Local` keeps those of the node; in the
-   * internal scope, that of the node's own pods and processes, all count
-   * unless both policies are local (lb4_lookup_service, the scope switch).
+   * The backends on a node's map. What comes off the wire is in the external
+   * scope and keeps to `externalTrafficPolicy`, what the node's own pods and
+   * processes send in the internal one and keeps to `internalTrafficPolicy`
+   * (pkg/loadbalancer/writer, shouldUseLocalBackends; bpf/lib/lb.h,
+   * lb4_lookup_service).
    */
   backends(node: string, scope: "internal" | "external"): BackendSet {
     const local = this.isLocal(scope);
@@ -103,13 +104,25 @@ export class Frontend {
     this.#sets.clear();
   }
 
+  /** Whether only the node's own backends count. */
   isLocal(scope: "internal" | "external"): boolean {
     const { service } = this;
     if (service === null) return false;
-    const internal = service.internalTrafficPolicy === "Local";
-    if (this.type === "ClusterIP") return internal;
-    const external = service.externalTrafficPolicy === "Local";
-    return scope === "external" ? external : external && internal;
+    // A ClusterIP has but one scope, which is the internal policy's.
+    return scope === "external" && this.type !== "ClusterIP"
+      ? service.externalTrafficPolicy === "Local"
+      : service.internalTrafficPolicy === "Local";
+  }
+
+  /**
+   * Pods and processes of the node find no such frontend: an external address
+   * has no entry in the internal scope, which is looked at where the two
+   * traffic policies differ (cilium/cilium issue 42245).
+   */
+  get isHiddenInside(): boolean {
+    const { type, service } = this;
+    return type === "ExternalIPs" && service !== null &&
+      service.internalTrafficPolicy !== service.externalTrafficPolicy;
   }
 }
 
