@@ -9,7 +9,13 @@ import type { PolicyProfile } from "./profile.ts";
 
 /** Who has an address. A node is another party to its own pods than to others. */
 export type Holder =
-  | { readonly kind: "pod"; readonly pod: Pod; readonly party: Party }
+  | {
+    readonly kind: "pod";
+    readonly pod: Pod;
+    /** Name of the pod's node. */
+    readonly node: string;
+    readonly party: Party;
+  }
   | {
     readonly kind: "node";
     readonly node: Node;
@@ -118,7 +124,8 @@ export class PartyTable {
     const pod = this.#cluster.podAt(ip);
     if (pod !== undefined) {
       const seen = this.#profile.ipBlocksMatchPods ? prefix : null;
-      return { kind: "pod", pod, party: this.#podParty(pod, seen) };
+      const { node } = pod;
+      return { kind: "pod", pod, node, party: this.#podParty(pod, seen) };
     }
     return { kind: "outside", party: this.outside(prefix) };
   }

@@ -157,7 +157,7 @@ export class PolicyIndex {
     },
   ): Judgement {
     const memory = this.#memoryOf(subject, direction);
-    if (memory.silent) return NO_SAY;
+    if (memory === SILENT) return NO_SAY;
     const service = protocol << 16 | port;
     const known = this.#answers.get(memory.id, peer.id, service);
     if (known !== undefined) return known;
@@ -206,12 +206,11 @@ export class PolicyIndex {
     const set = enforced.length === policies.length && !all
       ? full
       : ruleSetOf(enforced, { party: subject, direction });
-    const silent = full.rules.length === 0 && full.isolatedBy === null;
+    if (full.rules.length === 0 && full.isolatedBy === null) return SILENT;
     return {
       id: ++this.#memories,
       set,
       staged: set === full ? null : full,
-      silent,
       answers: [],
     };
   }
@@ -253,11 +252,17 @@ interface Memory {
   readonly set: RuleSet;
   /** The rules with those that are only staged; null when none is. */
   readonly staged: RuleSet | null;
-  /** No policy has a say. */
-  readonly silent: boolean;
   /** The first answers that differ: most others are one of them. */
   readonly answers: Judgement[];
 }
+
+/** Of everyone of whom no policy has a say. */
+const SILENT: Memory = {
+  id: 0,
+  set: { rules: [], isolatedBy: null },
+  staged: null,
+  answers: [],
+};
 
 /** How many different answers of a subject are looked through for an equal one. */
 const MOST_ALIKE = 16;

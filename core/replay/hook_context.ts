@@ -62,7 +62,8 @@ export class WalkContext implements HookContext {
   }
 
   get route(): Route | null {
-    return this.way?.kind === "pod" ? this.way.route : this.way;
+    const { way } = this;
+    return way?.kind === "pod" ? { kind: "pod", pod: way.pod } : way;
   }
 
   get inInterface(): string {

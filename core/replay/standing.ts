@@ -2,7 +2,6 @@ import { objectKey, type Pod } from "../cluster/model.ts";
 import { Ip } from "../packet/ip.ts";
 import type { WalkingPacket } from "../packet/walking_packet.ts";
 import type { Place } from "./flow.ts";
-import type { Route } from "./plugin.ts";
 import type { RunningNode } from "./stack_runtime.ts";
 import type { Receiver } from "./walker.ts";
 import type { World } from "./world.ts";
@@ -21,8 +20,6 @@ export interface PodStanding {
   readonly place: Extract<Place, { kind: "pod" }>;
   /** As outcomes name it: `pod shop/web-0`. */
   readonly text: string;
-  /** The way to it on its own node. */
-  readonly route: Extract<Route, { kind: "pod" }>;
 }
 
 /** A place looked up in the cluster. */
@@ -47,7 +44,6 @@ export function podStanding(pod: Pod, node: RunningNode): PodStanding {
     v6: ips.find(({ family }) => family === 6),
     place: { kind: "pod", namespace, name },
     text: `pod ${objectKey(pod)}`,
-    route: { kind: "pod", pod },
   };
 }
 

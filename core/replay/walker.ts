@@ -104,7 +104,8 @@ export class Walker {
     const left = this.#run(AT["pod-out"], pod);
     if (left !== null) return left;
     const { destination } = this.packet;
-    if (destination.isLoopback || isOneOf(pod.ips, destination)) {
+    const own = destination.family === 4 ? from.v4 : from.v6;
+    if (destination.isLoopback || own?.equals(destination) === true) {
       return this.#deliver(from);
     }
     this.#context.owner = null;
@@ -431,10 +432,4 @@ function isList(
   handled: Action | readonly Action[],
 ): handled is readonly Action[] {
   return Array.isArray(handled);
-}
-
-/** A loop, since this is asked on every way out of a pod and a closure would show. */
-function isOneOf(ips: readonly Ip[], ip: Ip): boolean {
-  for (const one of ips) if (one.equals(ip)) return true;
-  return false;
 }

@@ -66,6 +66,7 @@ export class Compiler {
       services: this.#services,
       maglev: this.#maglev,
       names: new DnsNames(answers, { ...settings.dns, wanted: policies.names }),
+      identities: [],
       inspects: policies.index.policies.some(({ rules }) =>
         rules.some(({ l7 }) => l7 !== null)
       ),

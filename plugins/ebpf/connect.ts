@@ -20,7 +20,8 @@ interface Peer {
 export function connect(path: NodeDatapath): Handler {
   const { settings } = path;
   return function connect(packet, context) {
-    const inHost = context.pod === null || context.pod.hostNetwork;
+    // What a hostNetwork pod sends, the node sends.
+    const inHost = context.pod === null;
     if (settings.socketLb === "host" && !inHost) return undefined;
     if (packet.protocol !== PROTOCOL.tcp && packet.protocol !== PROTOCOL.udp) {
       return undefined;

@@ -36,6 +36,8 @@ export interface Compiled {
   readonly roles: ReadonlyMap<string, Holder>;
   /** Some rule looks into conversations, so connections may end at a proxy. */
   readonly inspects: boolean;
+  /** Identities in words by the party's number, as they are asked for. */
+  readonly identities: string[];
 }
 
 /** One node's datapath: what its programs share. */
@@ -58,7 +60,7 @@ export class NodeDatapath {
   /** Nodes by the address of that device. */
   readonly #hostDevices: ReadonlyMap<string, Holder>;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
-  readonly #identities: string[] = [];
+  readonly #identities: string[];
 
   constructor(compiled: Compiled, node: Node) {
     this.node = node;
@@ -69,6 +71,7 @@ export class NodeDatapath {
     this.maglev = compiled.maglev;
     this.index = compiled.policies.index;
     this.inspects = compiled.inspects;
+    this.#identities = compiled.identities;
     this.#reservedOf = compiled.policies.reservedOf;
     const ofFamily = (family: 4 | 6) =>
       node.internalIps.find((ip) => ip.family === family) ??
@@ -168,7 +171,7 @@ export class NodeDatapath {
 
   /** Whether a pod of this node has it. */
   isLocalPod(holder: Holder): boolean {
-    return holder.kind === "pod" && holder.pod.node === this.node.name;
+    return holder.kind === "pod" && holder.node === this.node.name;
   }
 }
 

@@ -30,7 +30,7 @@ export function fromPod(path: NodeDatapath): Handler {
   return function fromPod(packet, context) {
     context.charge("hashLookups", 1);
     const sender = path.holderOf(packet.source);
-    if (sender.kind !== "pod" || sender.pod.node !== path.node.name) {
+    if (sender.kind !== "pod" || !path.isLocalPod(sender)) {
       const rule = { name: "is_valid_lxc_src_ipv4" };
       return { kind: "drop", reason: "INVALID_SOURCE_IP", rule };
     }

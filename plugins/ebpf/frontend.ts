@@ -45,8 +45,12 @@ export class Frontend {
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
   readonly sourceRanges: SourceRanges | null;
+  readonly #localInside: boolean;
+  readonly #localOutside: boolean;
   readonly #endpoints: () => readonly PortEndpoint[];
-  readonly #sets = new Map<string, BackendSet>();
+  /** Of every node, and of single nodes where a policy is local. */
+  #everywhere: BackendSet | null = null;
+  readonly #onNode = new Map<string, BackendSet>();
   readonly #clock: ChangeClock;
   #at = -1;
   /** What the sets were made of. */
@@ -72,6 +76,8 @@ export class Frontend {
     const seconds = init.service?.affinityTimeoutS ?? null;
     this.affinityNs = seconds === null ? null : seconds * 1_000_000_000;
     this.sourceRanges = init.sourceRanges ?? null;
+    this.#localInside = init.service?.internalTrafficPolicy === "Local";
+    this.#localOutside = init.service?.externalTrafficPolicy === "Local";
   }
 
   /**
@@ -82,18 +88,16 @@ export class Frontend {
    * lb4_lookup_service).
    */
   backends(node: string, scope: "internal" | "external"): BackendSet {
-    const local = this.isLocal(scope);
-    const key = local ? node : "";
     if (this.#at !== this.#clock.changes) this.#refresh();
-    let set = this.#sets.get(key);
-    if (set === undefined) {
-      set = backendSet(this.#seen, {
-        onlyNode: local ? node : null,
-        publishNotReady: this.service?.publishNotReadyAddresses ?? false,
-      });
-      this.#sets.set(key, set);
-    }
+    if (!this.isLocal(scope)) return this.#everywhere ??= this.#setOf(null);
+    let set = this.#onNode.get(node);
+    if (set === undefined) this.#onNode.set(node, set = this.#setOf(node));
     return set;
+  }
+
+  #setOf(onlyNode: string | null): BackendSet {
+    const publishNotReady = this.service?.publishNotReadyAddresses ?? false;
+    return backendSet(this.#seen, { onlyNode, publishNotReady });
   }
 
   #refresh(): void {
@@ -101,17 +105,16 @@ export class Frontend {
     const endpoints = this.#endpoints();
     if (endpoints === this.#seen) return;
     this.#seen = endpoints;
-    this.#sets.clear();
+    this.#everywhere = null;
+    this.#onNode.clear();
   }
 
   /** Whether only the node's own backends count. */
   isLocal(scope: "internal" | "external"): boolean {
-    const { service } = this;
-    if (service === null) return false;
     // A ClusterIP has but one scope, which is the internal policy's.
     return scope === "external" && this.type !== "ClusterIP"
-      ? service.externalTrafficPolicy === "Local"
-      : service.internalTrafficPolicy === "Local";
+      ? this.#localOutside
+      : this.#localInside;
   }
 
   /**
@@ -120,9 +123,8 @@ export class Frontend {
    * traffic policies differ (cilium/cilium issue 42245).
    */
   get isHiddenInside(): boolean {
-    const { type, service } = this;
-    return type === "ExternalIPs" && service !== null &&
-      service.internalTrafficPolicy !== service.externalTrafficPolicy;
+    return this.type === "ExternalIPs" &&
+      this.#localInside !== this.#localOutside;
   }
 }
 
