@@ -8,6 +8,7 @@ import type { Conntrack } from "./conntrack.ts";
 import type { Place } from "./flow.ts";
 import type { Hook } from "./hook.ts";
 import type { CostKind, Verdict, WeightedBackend } from "./outcome.ts";
+import type { Programmed } from "./sync.ts";
 
 /** A claim about the real thing that a plugin makes, and where it is written. */
 export interface ModelClaim {
@@ -300,6 +301,12 @@ export interface Plugin<
   overlay?(compiled: Compiled, node: Node): Overlay | null;
   /** Further addresses that lead to the node, over its overlay where it is on one; left out: none. */
   addresses?(compiled: Compiled, node: Node): readonly Ip[];
+  /**
+   * What it has programmed into the node, one entry a writer, for counting
+   * what a control change makes it write. Asked round changes that are to be
+   * counted, never for packets. Left out: it does not say.
+   */
+  programmed?(compiled: Compiled, node: Node): readonly Programmed[];
   /** Object kinds it understands beyond those of the manifest, under these options. */
   kindsOf?(options: Options): readonly string[];
   /** What of the policies it was given it does not enforce, and why; sentences for the user. */

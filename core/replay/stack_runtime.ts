@@ -6,6 +6,12 @@ import { Conntrack } from "./conntrack.ts";
 import { orderHandlers, sortedPlugins } from "./handler_order.ts";
 import { HOOKS } from "./hook.ts";
 import type { Handler, Overlay, Plugin, PluginUse, Stack } from "./plugin.ts";
+import {
+  type NodePrograms,
+  type Programmed,
+  type SyncOutcome,
+  SyncTally,
+} from "./sync.ts";
 
 /** One plugin of a running stack: its folded state and what was compiled from it. */
 class RunningPlugin {
@@ -90,6 +96,8 @@ export class StackRuntime {
   readonly #running = new Map<PluginUse, RunningPlugin>();
   readonly #kept = new Map<string, Kept>();
   readonly #nodes = new Map<string, RunningNode>();
+  /** What each node had when it was last synced; empty until somebody asks. */
+  #programmed = new Map<string, NodePrograms>();
   #revision = -1;
 
   constructor(stack: Stack, cluster: ClusterView) {
@@ -148,6 +156,19 @@ export class StackRuntime {
     );
   }
 
+  /** What brings every node from what it had at the last call to what it has now; null when no plugin says. */
+  sync(): SyncOutcome | null {
+    const before = this.#programmed;
+    const tally = new SyncTally();
+    this.#programmed = new Map();
+    for (const [name, node] of this.#cluster.nodes) {
+      const now = this.#programsOf(node, tally);
+      this.#programmed.set(name, now);
+      tally.node(name, { before: before.get(name), now });
+    }
+    return tally.outcome();
+  }
+
   /** Whether nodes of this stack can have addresses that the cluster does not know. */
   get mayAddress(): boolean {
     return [...this.#running.keys()].some(({ plugin }) =>
@@ -155,10 +176,32 @@ export class StackRuntime {
     );
   }
 
+  #usesOf(node: Node): readonly PluginUse[] {
+    return sortedPlugins(this.#stack.nodes[node.name] ?? this.#stack.plugins);
+  }
+
+  #programsOf(node: Node, tally: SyncTally): NodePrograms {
+    const programs = new Map<string, Programmed>();
+    for (const use of this.#usesOf(node)) {
+      const { plugin } = use;
+      const { name } = plugin.manifest;
+      if (plugin.programmed === undefined) {
+        tally.writer(name, false);
+        continue;
+      }
+      const running = this.#running.get(use)!;
+      const compiled = running.compiled(this.#cluster);
+      for (const one of running.plugin.programmed!(compiled, node)) {
+        const writer = `${name} ${one.writer}`;
+        tally.writer(writer, one.parts !== null);
+        programs.set(writer, one);
+      }
+    }
+    return programs;
+  }
+
   #attach(node: Node): RunningNode {
-    const uses = sortedPlugins(
-      this.#stack.nodes[node.name] ?? this.#stack.plugins,
-    );
+    const uses = this.#usesOf(node);
     const attached = uses.map((use) => {
       const running = this.#running.get(use)!;
       const compiled = running.compiled(this.#cluster);

@@ -1,6 +1,7 @@
 import type { Node } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { RuleTable } from "../../core/import/iptables_rules.ts";
+import type { Programmed } from "../../core/replay/sync.ts";
 import { Cidr } from "../../core/packet/ip.ts";
 import { clusterRanges } from "./cluster_ranges.ts";
 import { egressMasquerade } from "./egress_masquerade.ts";
@@ -10,7 +11,6 @@ import type { NftRuleSet } from "./nft_rule_set.ts";
 import type { IptablesOptions } from "./options.ts";
 import type { FamilyContext } from "./proxy_settings.ts";
 import { RuleGatherer } from "./rule_builder.ts";
-import type { WrittenRules } from "./sync_cost.ts";
 import type { SharedChains } from "./shared_chains.ts";
 
 /** What a node runs in one family. */
@@ -51,11 +51,12 @@ export class GeneratedRules {
     return this.#nftOf(family).lines(node);
   }
 
-  /** What each Service port has on a node, for telling a change. */
-  written(node: Node, family: 4 | 6): WrittenRules {
+  /** What kube-proxy has programmed into a node; it counts in the families that the node has an address of. */
+  programmed(node: Node, family: 4 | 6): Programmed | null {
+    if (!node.internalIps.some((ip) => ip.family === family)) return null;
     return this.#options.mode === "nftables"
-      ? this.#nftOf(family).written(node)
-      : this.#iptablesOf(family).written(node);
+      ? this.#nftOf(family).programmed(node)
+      : this.#iptablesOf(family).programmed(node);
   }
 
   /** What a node runs. */

@@ -110,6 +110,19 @@ export default definePlugin({
     }
     return handlers;
   },
+  /** A dump in place of what would be generated is nobody's to sync. */
+  programmed({ generated, dumps, policies }, node) {
+    const dumped = dumps.tablesOf(node.name);
+    const agent = { writer: "NetworkPolicy", parts: null, always: {} };
+    const proxies = ([4, 6] as const).flatMap((family) => {
+      const tables = family === 4 ? dumped.v4 : dumped.v6;
+      const programmed = tables === null
+        ? generated.programmed(node, family)
+        : null;
+      return programmed === null ? [] : [programmed];
+    });
+    return policies === null ? proxies : [...proxies, agent];
+  },
   scopeOf: ({ cluster, dumps }) =>
     dumps.shareState() || usesAffinity(cluster) ? "node" : "flow",
 });
