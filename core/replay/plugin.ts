@@ -163,6 +163,12 @@ export type Action =
     readonly proxy: Proxy;
     readonly rule: Rule | null;
   }
+  /**
+   * At `input` or `output`: the packet, as it is by now, is taken out of the
+   * hook and sent from the node: routed anew, by `output` and `postrouting`,
+   * as ip_vs_nat_xmit() does. Handlers left at this hook do not see it.
+   */
+  | { readonly kind: "route"; readonly rule: Rule | null }
   /** Goes on at a later hook of the itinerary; those between see nothing. */
   | { readonly kind: "bypass"; readonly to: Hook; readonly rule: Rule | null }
   /** Something not modelled decides: the flow's verdict is unknown. */
@@ -301,6 +307,12 @@ export interface Plugin<
   overlay?(compiled: Compiled, node: Node): Overlay | null;
   /** Further addresses that lead to the node, over its overlay where it is on one; left out: none. */
   addresses?(compiled: Compiled, node: Node): readonly Ip[];
+  /**
+   * Addresses that are local to the node and lead nowhere else: what is sent
+   * to one on this node is this node's own, on a dummy interface for example,
+   * and nobody's way to it changes. Left out: none.
+   */
+  localAddresses?(compiled: Compiled, node: Node): readonly Ip[];
   /**
    * What it has programmed into the node, one entry a writer, for counting
    * what a control change makes it write. Asked round changes that are to be

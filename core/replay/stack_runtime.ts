@@ -76,6 +76,8 @@ export interface RunningNode {
   readonly overlay: Overlay | null;
   /** Addresses that lead to it besides those the cluster knows it by. */
   readonly addresses: readonly Ip[];
+  /** Addresses, as text, that are local to it alone; null: none beyond those that others route to it. */
+  readonly local: ReadonlySet<string> | null;
   /** By the index of the hook in {@link HOOKS}. */
   readonly hooks: readonly (readonly BoundHandler[])[];
 }
@@ -210,6 +212,7 @@ export class StackRuntime {
         handlers: running.plugin.attach(compiled, node),
         overlay: running.plugin.overlay?.(compiled, node) ?? null,
         addresses: running.plugin.addresses?.(compiled, node) ?? [],
+        local: running.plugin.localAddresses?.(compiled, node) ?? [],
         kept: this.#keptFor(node.name, use.plugin.manifest.name),
       };
     });
@@ -229,7 +232,14 @@ export class StackRuntime {
       ...overlay?.addresses ?? [],
       ...attached.flatMap((one) => one.addresses),
     ];
-    return { node, overlay, addresses, hooks };
+    const local = attached.flatMap((one) => one.local);
+    return {
+      node,
+      overlay,
+      addresses,
+      local: local.length === 0 ? null : new Set(local.map(({ text }) => text)),
+      hooks,
+    };
   }
 
   #keptFor(node: string, plugin: string): Kept {

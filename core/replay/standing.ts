@@ -76,9 +76,11 @@ export function sourceAddress(
   }
   if (to.isLoopback) return to;
   if (from.kind === "pod") return ofFamily(from.pod.ips, family);
-  const { node, overlay } = from.node;
+  const { node, overlay, local } = from.node;
+  // The route to a local address has that address for its source.
+  if (local !== null && local.has(to.text)) return to;
   if (overlay !== null) {
-    const route = world.route(node, to);
+    const route = world.route(from.node, to);
     const overlaid = route.kind === "wire" && route.overlaid;
     const source = overlaid ? ofFamily(overlay.addresses, family) : undefined;
     if (source !== undefined) return source;

@@ -26,6 +26,8 @@ export interface ProgrammedPart {
   readonly written: Writes;
   /** What taking it out takes; left out: nothing that is counted. */
   readonly removed?: Writes;
+  /** Key of the part that takes it along when that is taken out. */
+  readonly within?: string;
 }
 
 /** What one writer has programmed into a node: an agent, or an agent for one address family. */
@@ -86,7 +88,8 @@ function programWrites(
   for (const [key, part] of before ?? []) {
     if (parts.has(key)) continue;
     changed = true;
-    add(sum, part.removed ?? {});
+    const goesAlong = part.within !== undefined && !parts.has(part.within);
+    if (!goesAlong) add(sum, part.removed ?? {});
   }
   if (changed) add(sum, always);
   return sum;

@@ -28,6 +28,25 @@ Deno.test("syncWrites() writes what is new or another, takes out what went, and 
   assertEquals(syncWrites(undefined, before), { rules: 5 });
 });
 
+Deno.test("syncWrites() takes nothing out of what goes along with another part", () => {
+  const parts = (...keys: readonly string[]): Programmed => ({
+    writer: "IPv4",
+    always: {},
+    parts: new Map(
+      keys.map((key) => [key, {
+        version: "",
+        written: { servers: 1 },
+        removed: { servers: 1 },
+        ...(key === "pod" ? { within: "service" } : {}),
+      }]),
+    ),
+  });
+  const of = (program: Programmed) => new Map([["proxy", program]]);
+  const before = of(parts("service", "pod"));
+  assertEquals(syncWrites(before, of(parts())), { servers: 1 });
+  assertEquals(syncWrites(before, of(parts("service"))), { servers: 1 });
+});
+
 Deno.test("SyncTally.outcome() has the node that most is written on, and names who does not say", () => {
   const tally = new SyncTally();
   tally.writer("proxy IPv4", true);

@@ -69,9 +69,10 @@ export class World {
     return this.#pods.get(namespace)?.get(name);
   }
 
-  /** Where `node` sends a packet for this address. */
-  route(node: Node, destination: Ip): Route {
+  /** Where a node sends a packet for this address. */
+  route({ node, local }: RunningNode, destination: Ip): Route {
     if (destination.isLoopback) return LOCAL;
+    if (local !== null && local.has(destination.text)) return LOCAL;
     this.#index();
     let ways = this.#ways.get(destination);
     if (ways === undefined) {

@@ -79,7 +79,7 @@ export class NftFamily {
       }
     }
     for (const [set, ip] of members) {
-      own.entry(`${set} ${ip}`, { version: "", kind: "elements" });
+      own.entry(`${set} ${ip}`, { kind: "elements" });
     }
     const writer = `IPv${this.#context.family}`;
     return { writer, parts: own.parts, always: {} };

@@ -15,13 +15,20 @@ export class ProgrammedParts {
   /** Something that is added, and deleted, by itself, such as an element of a set. */
   entry(
     key: string,
-    { version, kind }: {
-      readonly version: string;
+    { kind, version = "", within }: {
       readonly kind: "elements" | "servers" | "addresses";
+      readonly version?: string;
+      /** The entry that takes it along. */
+      readonly within?: string;
     },
   ): void {
     const one = { [kind]: 1 };
-    this.parts.set(key, { version, written: one, removed: one });
+    this.parts.set(key, {
+      version,
+      written: one,
+      removed: one,
+      ...(within === undefined ? {} : { within }),
+    });
   }
 }
 

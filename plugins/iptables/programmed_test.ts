@@ -101,3 +101,16 @@ Deno.test("programmed() counts in nftables mode only what changed", () => {
     deleted: { elements: 2 },
   });
 });
+
+Deno.test("programmed() counts in ipvs mode entries of sets, servers and addresses one by one, and the few rules with every sync", () => {
+  const always = { rules: 20 };
+  assertEquals(changes("ipvs"), {
+    // In the sets: each ClusterIP twice, and half of the pods, which are on the node.
+    first: { ...always, elements: 300, servers: 300, addresses: 100 },
+    nothing: {},
+    endpoint: { ...always, elements: 1, servers: 1 },
+    added: { ...always, elements: 2, servers: 3, addresses: 1 },
+    // The virtual server takes its real servers along.
+    deleted: { ...always, elements: 2, servers: 1, addresses: 1 },
+  });
+});
