@@ -27,6 +27,7 @@ const CATALOGUE = [
   "D21",
   "D22",
   "D24",
+  "D26",
 ];
 
 for (const file of findScenarios([LIBRARY])) {

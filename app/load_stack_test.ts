@@ -113,7 +113,7 @@ Deno.test("loadStack() points at values that an option cannot have", async () =>
     ),
     ["6:58 Cannot use encryption of type ipsec: it is not modelled"],
   );
-  const mode = await problemsOf("{use: kube-proxy, mode: ipvs}");
+  const mode = await problemsOf("{use: kube-proxy, mode: userspace}");
   assert(mode[0]?.startsWith("6:25 Cannot use mode of kube-proxy: "), mode[0]);
 });
 

@@ -3,6 +3,7 @@ import { partPosition } from "../core/cluster/model.ts";
 import { InputError, type Problem } from "../core/errors.ts";
 import type { Event } from "../core/event.ts";
 import type { FlowResult } from "../core/replay/engine.ts";
+import type { SyncOutcome } from "../core/replay/sync.ts";
 import type { StackChoice, StackUse } from "../core/scenario/scenario.ts";
 import {
   COMMAND_LINE,
@@ -217,6 +218,10 @@ class SandboxReplay implements StackReplay {
 
   apply(events: readonly Event[]): Promise<readonly FlowResult[]> {
     return this.#guard.run(() => this.#run.apply(events));
+  }
+
+  sync(): Promise<SyncOutcome | null> {
+    return this.#guard.run(() => this.#run.sync());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

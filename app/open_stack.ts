@@ -4,7 +4,9 @@ import { type FlowResult, Replay } from "../core/replay/engine.ts";
 import type { ReplayResult } from "../core/replay/engine.ts";
 import { OutcomesHash } from "../core/replay/outcomes_hash.ts";
 import type { PluginUse, Stack } from "../core/replay/plugin.ts";
+import type { SyncOutcome } from "../core/replay/sync.ts";
 import type { StackChoice, StackUse } from "../core/scenario/scenario.ts";
+import type { TapeChange } from "../core/scenario/scenario_tape.ts";
 import { isPluginPath, loadStack, type StackLoading } from "./load_stack.ts";
 import { missingPermissions, withPermissions } from "./permissions.ts";
 import { describeUse, type Machine, machineOf } from "./presets.ts";
@@ -42,6 +44,8 @@ export interface StackReplay extends AsyncDisposable {
   readonly warnings: readonly string[];
   /** Applies events, in tape order; gives what became of the flows among them. */
   apply(events: readonly Event[]): Promise<readonly FlowResult[]>;
+  /** What the control events since the last call make the stack write. */
+  sync(): Promise<SyncOutcome | null>;
 }
 
 /**
@@ -95,17 +99,40 @@ function requirePermissions(
   }]);
 }
 
-/** Replays a whole tape. */
+/** What becomes of a whole tape, and what its changes write. */
+export interface TapeResult extends ReplayResult {
+  /** One for each change that was asked about. */
+  readonly syncs: readonly (SyncOutcome | null)[];
+}
+
+/** Replays a whole tape; asks what is written round the changes that are given, and only there. */
 export async function replayTape(
   run: StackReplay,
   tape: Tape,
-): Promise<ReplayResult> {
-  const results = await run.apply(tape);
+  changes: readonly Pick<TapeChange, "start" | "end">[] = [],
+): Promise<TapeResult> {
+  const results: FlowResult[] = [];
+  const syncs: (SyncOutcome | null)[] = [];
+  let done = 0;
+  const applyTo = async (end: number) => {
+    const more = await run.apply(
+      done === 0 && end === tape.length ? tape : tape.slice(done, end),
+    );
+    for (const result of more) results.push(result);
+    done = end;
+  };
+  for (const { start, end } of changes) {
+    await applyTo(start);
+    await run.sync();
+    await applyTo(end);
+    syncs.push(await run.sync());
+  }
+  await applyTo(tape.length);
   const hash = new OutcomesHash();
   for (const { outcome } of results) hash.add(outcome);
   const flows = tape.filter(({ type }) => type === "flow.opened").length;
   invariant(results.length === flows, "a stack lost flows");
-  return { results, hash: hash.digest() };
+  return { results, hash: hash.digest(), syncs };
 }
 
 class LocalReplay implements StackReplay {
@@ -140,6 +167,10 @@ class LocalReplay implements StackReplay {
       if (result !== undefined) results.push(result);
     }
     return Promise.resolve(results);
+  }
+
+  sync(): Promise<SyncOutcome | null> {
+    return Promise.resolve(this.#replay.sync());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

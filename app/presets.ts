@@ -76,8 +76,16 @@ export async function describeUse(
 /** Presets by name. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
   "kube-proxy": {
-    about: "kube-proxy; mode iptables or nftables; no engine for policies",
+    about: "kube-proxy; mode iptables, nftables or ipvs; no policy engine",
     expand: (options) => one("iptables", options),
+  },
+  "kube-proxy-nftables": {
+    about: "kube-proxy in nftables mode",
+    expand: (options) => one("iptables", { mode: "nftables", ...options }),
+  },
+  "kube-proxy-ipvs": {
+    about: "kube-proxy in IPVS mode",
+    expand: (options) => one("iptables", { mode: "ipvs", ...options }),
   },
   "cilium": {
     about: "Cilium, in place of kube-proxy unless its values say otherwise",

@@ -62,7 +62,7 @@ export async function runScenario(
   }
   const recordings = await readRecordings(scenario);
   const read = scenarioTape(scenario, { recordings });
-  const { tape, stepOf } = read;
+  const { tape, stepOf, changes } = read;
   const opened = await openStacks(stacksOf(scenario, stacks), scenario);
   const runs: StackRun[] = [];
   const kinds: ReadonlySet<string>[] = [];
@@ -77,7 +77,7 @@ export async function runScenario(
     await using replay = await stack.start({ seed, trace: "full" });
     const run = {
       stack: stack.choice.name,
-      ...await replayTape(replay, tape),
+      ...await replayTape(replay, tape, changes),
     };
     runs.push(run);
     kinds.push(replay.kinds);
@@ -90,7 +90,11 @@ export async function runScenario(
     if (failure !== null) failures.push(failure);
   }
   const otherStacks = stacks !== undefined;
-  const report = judgeScenario(scenario, runs, { stepOf, otherStacks });
+  const report = judgeScenario(scenario, runs, {
+    stepOf,
+    changes,
+    otherStacks,
+  });
   const all = [...failures, ...report.failures];
   return {
     scenario,

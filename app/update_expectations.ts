@@ -91,18 +91,21 @@ function editOf(
 ): Edit | Refusal {
   const { step, key, field, failures } = target;
   const { expected, actual } = failures[0]!;
-  const flows = flowsOf(scenario.steps[step]!, report);
+  const flows = flowsOf(scenario.steps[step]!, report) ?? 1;
   if (failures.some((one) => one.actual !== actual || one.count !== flows)) {
     return new Refusal("its flows do not all come to the same");
   }
   if (key === "all" && failures.length !== report.stacks.length) {
     return new Refusal("it is said of all stacks, and some are as it says");
   }
+  if (expected.startsWith("at most ")) {
+    return new Refusal(`${expected} is a bound`);
+  }
   if (expected.includes("*")) {
     return new Refusal(`${expected} is a pattern`);
   }
   const document = parseDocument(scenario.text);
-  const path = ["steps", step, "expect", key, field];
+  const path = ["steps", step, "expect", key, ...field.split(".")];
   const node = document.getIn(path, true);
   if (!isScalar(node) && !isSeq(node)) {
     return new Refusal("it is written elsewhere, by an alias");
@@ -148,8 +151,15 @@ function valueOf(
         ? new Refusal("there is no HTTP answer any more")
         : Number(actual);
     default:
-      return actual;
+      return field.includes(".") ? writesOf(actual) : actual;
   }
+}
+
+/** A count of writes. */
+function writesOf(actual: string): number | Refusal {
+  return /^\d+$/.test(actual)
+    ? Number(actual)
+    : new Refusal(`what is written is ${actual}`);
 }
 
 /** Short forms of verdicts, where the author writes so. */

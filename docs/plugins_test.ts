@@ -22,6 +22,7 @@ Deno.test("plugins.md has every hook, action and law", () => {
     encapsulate: true,
     proxy: true,
     bypass: true,
+    route: true,
     unknown: true,
   };
   for (const action of Object.keys(actions)) {

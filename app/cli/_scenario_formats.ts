@@ -22,7 +22,7 @@ export function scenarioData(
   }
 }
 
-/** A case for each step that sends traffic. */
+/** A case for each step. */
 function junitCases(report: ScenarioReport): JUnitCase[] {
   const { name: suite, file, status, reason, failures } = report;
   if (status === "not run") {
@@ -34,7 +34,8 @@ function junitCases(report: ScenarioReport): JUnitCase[] {
       file,
     }];
   }
-  return report.steps.map(({ name, at }): JUnitCase => {
+  const changes = report.changes.map(({ step, at }) => ({ name: step, at }));
+  return [...report.steps, ...changes].map(({ name, at }): JUnitCase => {
     const mine = failures.filter(({ step }) => step === name);
     const [first] = mine;
     const place = { suite, name, file: at.file, line: at.line };

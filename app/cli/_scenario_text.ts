@@ -3,6 +3,7 @@ import { flowText, placeText } from "../../core/report/divergence_text.ts";
 import { journeyText, outcomeLine } from "../../core/report/journey_text.ts";
 import { outcomeCell } from "../../core/report/outcome_text.ts";
 import type { Palette } from "../../core/report/palette.ts";
+import { syncText } from "../../core/report/sync_text.ts";
 import type {
   Failure,
   JudgedDivergence,
@@ -38,6 +39,7 @@ export function scenarioText(
     headLine(run.report, palette),
     ...(detail === "summary" ? [] : failureLines(run.report, palette)),
     ...(detail === "summary" ? [] : divergenceLines(run, detail)),
+    ...(detail === "summary" ? [] : changeLines(run.report, detail)),
     ...(detail === "detailed" ? flowLines(run, palette) : []),
   ]);
   const reports = runs.map(({ report }) => report);
@@ -136,6 +138,31 @@ function divergenceLines(run: ScenarioRun, detail: Detail): string[] {
     const more = rest.length === 0 ? [] : [`+${rest.length} more`];
     return folded([...divergenceParts(first!, run), ...more]);
   });
+}
+
+/** Changes of a scenario that are shown unless all are asked for. */
+const MOST_CHANGES = 4;
+
+/** One line a step that changes something: what it makes a node write of what a full sync would. */
+function changeLines(
+  { id, changes }: ScenarioReport,
+  detail: Detail,
+): string[] {
+  const told = changes.flatMap(({ step, stacks }) => {
+    const cells = stacks.flatMap(({ stack, sync }) =>
+      sync === null ? [] : [`${stack}=${syncText(sync)}`]
+    );
+    const wrote = stacks.some(({ sync }) => sync !== null && sync.nodes > 0);
+    return wrote || detail !== "normal" ? [[step, ...cells]] : [];
+  }).filter((parts) => parts.length > 1);
+  const shown = detail === "normal" ? told.slice(0, MOST_CHANGES) : told;
+  const more = told.length - shown.length;
+  return [
+    ...shown.flatMap(([step, ...cells]) =>
+      folded([`${id ?? "own"} COST ${step}`, ...cells])
+    ),
+    ...(more === 0 ? [] : [`     +${more} more that change something`]),
+  ];
 }
 
 /** Parts of a line, in as many lines as it takes them to fit a terminal. */

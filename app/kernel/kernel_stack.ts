@@ -24,5 +24,13 @@ export default kernelPlugin((cluster, node, options) => {
       at: { file: "options", line: 1, column: 1 },
     }]);
   }
+  if (checked.data.mode !== "iptables") {
+    throw new InputError([{
+      message:
+        `Cannot use kernel: rules of mode ${checked.data.mode} are not loaded into it`,
+      at: { file: "options", line: 1, column: 1 },
+      expected: "mode iptables",
+    }]);
+  }
   return printTables(nodeTables(cluster, node, checked.data).v4);
 });

@@ -109,6 +109,9 @@ async function main(): Promise<void> {
   answer({ kind: "ready", plugins: said });
   for (const line of input) {
     const command = JSON.parse(line) as ToSandbox;
+    if (command.kind === "sync") {
+      answer({ kind: "synced", outcome: run.sync() });
+    }
     if (command.kind !== "events") continue;
     const results: FlowResult[] = [];
     for (const event of command.events) {

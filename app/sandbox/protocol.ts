@@ -1,5 +1,6 @@
 import type { Event } from "../../core/event.ts";
 import type { FlowResult } from "../../core/replay/engine.ts";
+import type { SyncOutcome } from "../../core/replay/sync.ts";
 
 /** One plugin of a stack: one of ours by name, or a bundle by its place in the list. */
 export type SandboxUse =
@@ -25,6 +26,11 @@ export interface SandboxEvents {
   readonly events: readonly Event[];
 }
 
+/** Asks what the control events since the last question make the stack write; answered by {@link SandboxSynced}. */
+export interface SandboxSync {
+  readonly kind: "sync";
+}
+
 /** What a plugin that was loaded says of itself. */
 export interface LoadedPlugin {
   readonly name: string;
@@ -48,11 +54,21 @@ export interface SandboxResults {
   readonly results: readonly FlowResult[];
 }
 
+/** What the stack writes; null when none of its plugins says. */
+export interface SandboxSynced {
+  readonly kind: "synced";
+  readonly outcome: SyncOutcome | null;
+}
+
 /** A plugin threw, or could not be loaded; the sandbox ends. */
 export interface SandboxFailure {
   readonly kind: "failed";
   readonly message: string;
 }
 
-export type ToSandbox = SandboxStart | SandboxEvents;
-export type FromSandbox = SandboxReady | SandboxResults | SandboxFailure;
+export type ToSandbox = SandboxStart | SandboxEvents | SandboxSync;
+export type FromSandbox =
+  | SandboxReady
+  | SandboxResults
+  | SandboxSynced
+  | SandboxFailure;

@@ -4,6 +4,7 @@ import {
   type ReplayResult,
 } from "../../core/replay/engine.ts";
 import { OutcomesHash } from "../../core/replay/outcomes_hash.ts";
+import type { SyncOutcome } from "../../core/replay/sync.ts";
 import type { PluginBundle } from "./bundle_plugin.ts";
 import type {
   FromSandbox,
@@ -123,6 +124,12 @@ export class SandboxedRun {
       if (answer.kind === "results") results.push(...answer.results);
     }
     return results;
+  }
+
+  /** What the control events since the last call make the stack write. */
+  async sync(): Promise<SyncOutcome | null> {
+    const answer = await this.#process.ask({ kind: "sync" });
+    return answer.kind === "synced" ? answer.outcome : null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

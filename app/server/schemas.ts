@@ -8,6 +8,7 @@ import { z } from "zod";
 import { COMPARED_FIELDS } from "../../core/diff/divergence.ts";
 import { HOOKS } from "../../core/replay/hook.ts";
 import { COSTS } from "../../core/replay/outcome.ts";
+import { WRITES } from "../../core/replay/sync.ts";
 
 /** Schemas that the OpenAPI document keeps under a name of their own. */
 export const NAMED_SCHEMAS = z.registry<{ id: string }>();
@@ -335,6 +336,23 @@ const failureSchema = named(
   }),
 );
 
+const writesSchema = named(
+  "Writes",
+  z.partialRecord(z.enum(WRITES), count),
+);
+
+const syncSchema = named(
+  "Sync",
+  z.strictObject({
+    nodes: count.describe("Nodes that something was written on"),
+    node: text.nullable().describe("The one that most was written on"),
+    written: writesSchema.describe("What was written on it"),
+    full: writesSchema.describe("What a full sync would write on it"),
+    total: writesSchema.describe("What was written on all nodes"),
+    silent: z.array(text).describe("Plugins that do not say what they write"),
+  }),
+);
+
 /** How a scenario came out against what it expects. */
 export const judgementSchema = named(
   "Judgement",
@@ -344,6 +362,13 @@ export const judgementSchema = named(
     failures: z.array(failureSchema),
     expected: count.describe("Divergences that the scenario knows of"),
     unexpected: count,
+    changes: z.array(z.strictObject({
+      step: text,
+      stacks: z.array(z.strictObject({
+        stack: text,
+        sync: syncSchema.nullable().describe("Null: the stack does not say"),
+      })),
+    })).describe("What steps that change something make nodes write"),
   }),
 );
 

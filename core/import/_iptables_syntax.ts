@@ -222,6 +222,17 @@ export const MATCH_SYNTAX: Readonly<Record<string, ExtensionSyntax>> = {
     ],
   },
   mac: { options: [option("mac-source", [textUpTo(17)])] },
+  ipvs: {
+    options: [
+      option("ipvs", []),
+      option("vproto", [textUpTo(8)]),
+      option("vaddr", [ADDRESS]),
+      option("vport", [numberUpTo(65_535)]),
+      option("vdir", [oneOf("ORIGINAL", "REPLY")]),
+      option("vmethod", [oneOf("GATE", "IPIP", "MASQ")]),
+      option("vportctl", [numberUpTo(65_535)]),
+    ],
+  },
   rpfilter: {
     options: [
       option("loose", []),

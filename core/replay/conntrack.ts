@@ -73,6 +73,8 @@ export class Connection {
   destinationBound = false;
   /** The same for the source. */
   sourceBound = false;
+  /** A balancer beside nat gave it its destination: nat leaves the way there alone, and translates the answers. */
+  balanced = false;
   /** Virtual time from which it is not found any more; moved on by every packet. */
   expiresNs = 0;
   /** The rule that gave it another destination, for its later packets to cite. */

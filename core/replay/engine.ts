@@ -9,6 +9,7 @@ import type { Outcome } from "./outcome.ts";
 import { OutcomesHash } from "./outcomes_hash.ts";
 import type { Stack } from "./plugin.ts";
 import { placeKey } from "./standing.ts";
+import type { SyncOutcome } from "./sync.ts";
 import { World } from "./world.ts";
 
 /** How a tape is replayed. */
@@ -102,6 +103,15 @@ export class Replay {
     });
     const { timeNs, position } = event;
     return { flow, timeNs, position, outcome, journey };
+  }
+
+  /**
+   * What the control events since the last call make the stack write: ask
+   * before the events of a change and after them. Null when no plugin of the
+   * stack says what it writes.
+   */
+  sync(): SyncOutcome | null {
+    return this.#world.runtime.sync();
   }
 
   #isMine(flow: FlowIntent): boolean {

@@ -38,6 +38,8 @@ export function actionDetail(
       return `to ${action.proxy.name}`;
     case "bypass":
       return `on to ${action.to}`;
+    case "route":
+      return "sent on by the node";
     case "accept":
       return "";
   }

@@ -8,6 +8,7 @@ import type { Conntrack } from "./conntrack.ts";
 import type { Place } from "./flow.ts";
 import type { Hook } from "./hook.ts";
 import type { CostKind, Verdict, WeightedBackend } from "./outcome.ts";
+import type { Programmed } from "./sync.ts";
 
 /** A claim about the real thing that a plugin makes, and where it is written. */
 export interface ModelClaim {
@@ -162,6 +163,12 @@ export type Action =
     readonly proxy: Proxy;
     readonly rule: Rule | null;
   }
+  /**
+   * At `input` or `output`: the packet, as it is by now, is taken out of the
+   * hook and sent from the node: routed anew, by `output` and `postrouting`,
+   * as ip_vs_nat_xmit() does. Handlers left at this hook do not see it.
+   */
+  | { readonly kind: "route"; readonly rule: Rule | null }
   /** Goes on at a later hook of the itinerary; those between see nothing. */
   | { readonly kind: "bypass"; readonly to: Hook; readonly rule: Rule | null }
   /** Something not modelled decides: the flow's verdict is unknown. */
@@ -300,6 +307,18 @@ export interface Plugin<
   overlay?(compiled: Compiled, node: Node): Overlay | null;
   /** Further addresses that lead to the node, over its overlay where it is on one; left out: none. */
   addresses?(compiled: Compiled, node: Node): readonly Ip[];
+  /**
+   * Addresses that are local to the node and lead nowhere else: what is sent
+   * to one on this node is this node's own, on a dummy interface for example,
+   * and nobody's way to it changes. Left out: none.
+   */
+  localAddresses?(compiled: Compiled, node: Node): readonly Ip[];
+  /**
+   * What it has programmed into the node, one entry a writer, for counting
+   * what a control change makes it write. Asked round changes that are to be
+   * counted, never for packets. Left out: it does not say.
+   */
+  programmed?(compiled: Compiled, node: Node): readonly Programmed[];
   /** Object kinds it understands beyond those of the manifest, under these options. */
   kindsOf?(options: Options): readonly string[];
   /** What of the policies it was given it does not enforce, and why; sentences for the user. */

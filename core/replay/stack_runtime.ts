@@ -13,6 +13,12 @@ import type {
   Route,
   Stack,
 } from "./plugin.ts";
+import {
+  type NodePrograms,
+  type Programmed,
+  type SyncOutcome,
+  SyncTally,
+} from "./sync.ts";
 
 /** One plugin of a running stack: its folded state and what was compiled from it. */
 class RunningPlugin {
@@ -79,6 +85,8 @@ export interface RunningNode {
   readonly addresses: readonly Ip[];
   /** The way to its pods from all other nodes. */
   readonly away: Extract<Route, { kind: "wire" }>;
+  /** Addresses, as text, that are local to it alone; null: none beyond those that others route to it. */
+  readonly local: ReadonlySet<string> | null;
   /** By the index of the hook in {@link HOOKS}. */
   readonly hooks: readonly (readonly BoundHandler[])[];
 }
@@ -99,6 +107,8 @@ export class StackRuntime {
   readonly #running = new Map<PluginUse, RunningPlugin>();
   readonly #kept = new Map<string, Kept>();
   readonly #nodes = new Map<string, RunningNode>();
+  /** What each node had when it was last synced; empty until somebody asks. */
+  #programmed = new Map<string, NodePrograms>();
   #revision = -1;
 
   constructor(stack: Stack, cluster: ClusterView) {
@@ -157,6 +167,19 @@ export class StackRuntime {
     );
   }
 
+  /** What brings every node from what it had at the last call to what it has now; null when no plugin says. */
+  sync(): SyncOutcome | null {
+    const before = this.#programmed;
+    const tally = new SyncTally();
+    this.#programmed = new Map();
+    for (const [name, node] of this.#cluster.nodes) {
+      const now = this.#programsOf(node, tally);
+      this.#programmed.set(name, now);
+      tally.node(name, { before: before.get(name), now });
+    }
+    return tally.outcome();
+  }
+
   /** Whether nodes of this stack can have addresses that the cluster does not know. */
   get mayAddress(): boolean {
     return [...this.#running.keys()].some(({ plugin }) =>
@@ -164,10 +187,32 @@ export class StackRuntime {
     );
   }
 
+  #usesOf(node: Node): readonly PluginUse[] {
+    return sortedPlugins(this.#stack.nodes[node.name] ?? this.#stack.plugins);
+  }
+
+  #programsOf(node: Node, tally: SyncTally): NodePrograms {
+    const programs = new Map<string, Programmed>();
+    for (const use of this.#usesOf(node)) {
+      const { plugin } = use;
+      const { name } = plugin.manifest;
+      if (plugin.programmed === undefined) {
+        tally.writer(name, false);
+        continue;
+      }
+      const running = this.#running.get(use)!;
+      const compiled = running.compiled(this.#cluster);
+      for (const one of running.plugin.programmed!(compiled, node)) {
+        const writer = `${name} ${one.writer}`;
+        tally.writer(writer, one.parts !== null);
+        programs.set(writer, one);
+      }
+    }
+    return programs;
+  }
+
   #attach(node: Node): RunningNode {
-    const uses = sortedPlugins(
-      this.#stack.nodes[node.name] ?? this.#stack.plugins,
-    );
+    const uses = this.#usesOf(node);
     const attached = uses.map((use) => {
       const running = this.#running.get(use)!;
       const compiled = running.compiled(this.#cluster);
@@ -176,6 +221,7 @@ export class StackRuntime {
         handlers: running.plugin.attach(compiled, node),
         overlay: running.plugin.overlay?.(compiled, node) ?? null,
         addresses: running.plugin.addresses?.(compiled, node) ?? [],
+        local: running.plugin.localAddresses?.(compiled, node) ?? [],
         kept: this.#keptFor(node.name, use.plugin.manifest.name),
       };
     });
@@ -195,8 +241,15 @@ export class StackRuntime {
       ...overlay?.addresses ?? [],
       ...attached.flatMap((one) => one.addresses),
     ];
-    const away = { kind: "wire", node, overlaid: true } as const;
-    return { node, overlay, addresses, away, hooks };
+    const local = attached.flatMap((one) => one.local);
+    return {
+      node,
+      overlay,
+      addresses,
+      local: local.length === 0 ? null : new Set(local.map(({ text }) => text)),
+      away: { kind: "wire", node, overlaid: true },
+      hooks,
+    };
   }
 
   #keptFor(node: string, plugin: string): Kept {

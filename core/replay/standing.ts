@@ -88,9 +88,11 @@ export function sourceAddress(
   }
   if (to.isLoopback) return to;
   if (from.kind === "pod") return family === 4 ? from.v4 : from.v6;
-  const { node, overlay } = from.node;
+  const { node, overlay, local } = from.node;
+  // The route to a local address has that address for its source.
+  if (local !== null && local.has(to.text)) return to;
   if (overlay !== null) {
-    const way = world.way(node, to);
+    const way = world.way(from.node, to);
     const overlaid = way.kind === "wire" && way.overlaid;
     const source = overlaid
       ? overlay.addresses.find((ip) => ip.family === family)

@@ -22,6 +22,9 @@ const AT = Object.fromEntries(
 /** Nodes a packet may cross to before its way is called a loop. */
 const MOST_CROSSINGS = 8;
 
+/** Times one packet may be sent anew before its way is called a loop. */
+const MOST_RESENDS = 8;
+
 /** Who got a packet. */
 export type Receiver =
   | PodStanding
@@ -65,6 +68,7 @@ export class Walker {
   #encryptedBy: string | null = null;
   #wrapped: { readonly by: string; readonly id?: number } | null = null;
   #crossings = 0;
+  #resends = 0;
 
   constructor(init: {
     readonly world: World;
@@ -116,13 +120,13 @@ export class Walker {
   /** From a process in the node's own namespace. */
   fromNode(): WalkEnd {
     const context = this.#context;
-    const way = this.#world.way(this.#node.node, this.packet.destination);
+    const way = this.#world.way(this.#node, this.packet.destination);
     context.way = way;
     this.#leaveBy("", way);
     const stopped = this.#run(AT.output, null);
     if (stopped !== null) return stopped;
     // ip_route_me_harder(): a destination changed in output is routed anew.
-    const routed = this.#world.way(this.#node.node, this.packet.destination);
+    const routed = this.#world.way(this.#node, this.packet.destination);
     context.way = routed;
     this.#leaveBy("", routed);
     if (routed.kind !== "local") return this.#leave(routed);
@@ -130,6 +134,20 @@ export class Walker {
     if (sent !== null) return sent;
     this.#interfaces("lo", "");
     return this.#run(AT.prerouting, null) ?? this.#input();
+  }
+
+  /** Out of `input` or `output`, and from the node's own hands again. */
+  #resend({ plugin }: BoundHandler): WalkEnd {
+    const { hook } = this.#context;
+    invariant(
+      hook === "input" || hook === "output",
+      `${plugin} sends a packet on from ${hook}`,
+    );
+    if (++this.#resends > MOST_RESENDS) {
+      return this.#stop("error", { hook, reason: "routing loop" });
+    }
+    if (hook === "input") this.#context.owner = null;
+    return this.fromNode();
   }
 
   /** From the wire onto a node. */
@@ -144,7 +162,7 @@ export class Walker {
     this.#interfaces(inLink, "");
     const stopped = this.#run(AT.prerouting, null);
     if (stopped !== null) return stopped;
-    const way = this.#world.way(this.#node.node, this.packet.destination);
+    const way = this.#world.way(this.#node, this.packet.destination);
     this.#context.way = way;
     if (way.kind === "local") return this.#input();
     this.#leaveBy(inLink, way);
@@ -302,6 +320,8 @@ export class Walker {
       case "bypass":
         this.#bypassUntil = AT[action.to];
         return null;
+      case "route":
+        return this.#resend(by);
       case "encrypt":
         this.#encryptedBy = action.by;
         this.#tally.charge("overheadBytes", action.overheadBytes);

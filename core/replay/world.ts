@@ -87,9 +87,10 @@ export class World {
     return found;
   }
 
-  /** Where `node` sends a packet for this address. */
-  way(node: Node, destination: Ip): Way {
+  /** Where a node sends a packet for this address. */
+  way({ node, local }: RunningNode, destination: Ip): Way {
     if (destination.isLoopback) return LOCAL;
+    if (local !== null && local.has(destination.text)) return LOCAL;
     this.#index();
     let ways = this.#ways.get(destination);
     if (ways === undefined) {

@@ -132,6 +132,10 @@ export function sampleReport(say = (name: string) => name): ReportModel {
         actual: say("forwarded"),
         count: 2,
       }],
+      changes: [{
+        step: say("a Service comes"),
+        stacks: [{ stack: say("new"), written: say("16/22 rules") }],
+      }],
       unknowns: [{
         stack: say("new"),
         reason: say("not modelled"),
@@ -148,6 +152,7 @@ export function sampleReport(say = (name: string) => name): ReportModel {
       flows: 0,
       causes: [],
       failures: [],
+      changes: [],
       unknowns: [],
     }],
     notes: [say("a note")],

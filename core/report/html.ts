@@ -109,6 +109,7 @@ function sectionHtml(
   { index, root }: Around & { index: number },
 ): string {
   const { id, name, status, reason, at, failures, unknowns } = section;
+  const { changes } = section;
   const title = id === null ? name : `${id} ${name}`;
   const place = at === null ? "" : ` ${code(positionText(at, root))}`;
   return [
@@ -131,6 +132,17 @@ function sectionHtml(
       "</ul>",
     ]),
     ...section.causes.map((cause) => causeHtml(cause, { section, root })),
+    ...(changes.length === 0 ? [] : [
+      "<h3>What changes write on a node, of a full sync</h3>",
+      "<ul>",
+      ...changes.map(({ step, stacks }) =>
+        `<li>${text(step)}: ${
+          stacks.map(({ stack, written }) => code(`${stack}=${written}`))
+            .join(", ")
+        }</li>`
+      ),
+      "</ul>",
+    ]),
     ...(unknowns.length === 0 ? [] : [
       "<h3>Not modelled</h3>",
       "<ul>",

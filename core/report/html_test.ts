@@ -53,7 +53,7 @@ Deno.test("htmlReport() marks the row where journeys part, in words too", () => 
 Deno.test("htmlReport() heads its sections and tables in order", () => {
   const html = htmlReport(sampleReport());
   const levels = [...html.matchAll(/<h(\d)/g)].map(([, level]) => level);
-  assertEquals(levels.join(""), "12333" + "3" + "2");
+  assertEquals(levels.join(""), "123333" + "3" + "2");
   assertEquals(
     html.split("<table").length,
     html.split("<caption>").length,

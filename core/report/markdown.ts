@@ -46,6 +46,7 @@ export function markdownReport(report: ReportModel): string {
     "",
     ...table([...shown, ...passed]),
     ...failureList(report),
+    ...changeTable(report),
   ];
   const causes = report.sections
     .flatMap((section) => section.causes.map((one) => ({ one, section })))
@@ -124,6 +125,28 @@ function failureList({ sections, root }: ReportModel): string[] {
   return items.length === 0
     ? []
     : ["", "### Not as it was said to be", "", ...items];
+}
+
+function changeTable({ sections }: ReportModel): string[] {
+  const rows = sections.flatMap(({ changes, name }) =>
+    changes.map(({ step, stacks }) => {
+      const cells = [
+        code(name),
+        code(step),
+        stacks.map(({ stack, written }) => code(`${stack}=${written}`))
+          .join(", "),
+      ];
+      return `| ${cells.map(inCell).join(" | ")} |`;
+    })
+  );
+  return rows.length === 0 ? [] : [
+    "",
+    "### What changes write on a node, of a full sync",
+    "",
+    "| Replay | Change | Written |",
+    "|---|---|---|",
+    ...rows,
+  ];
 }
 
 function causeDetails(

@@ -48,6 +48,16 @@ export interface ReportUnknown {
   readonly count: number;
 }
 
+/** What a step that changes something makes the stacks write. JSON-safe. */
+export interface ReportChange {
+  readonly step: string;
+  /** Those that say what they write, in words. */
+  readonly stacks: readonly {
+    readonly stack: string;
+    readonly written: string;
+  }[];
+}
+
 /** One scenario, or one stack against the baseline of a recording. JSON-safe. */
 export interface ReportSection {
   readonly id: string | null;
@@ -62,6 +72,7 @@ export interface ReportSection {
   readonly flows: number;
   readonly causes: readonly ReportCause[];
   readonly failures: readonly ReportFailure[];
+  readonly changes: readonly ReportChange[];
   readonly unknowns: readonly ReportUnknown[];
 }
 

@@ -332,7 +332,7 @@ steps:
   - {apply: a.yaml, expect: {all: {status: 200}}}
 `,
     problems: [
-      "6:21 Cannot read steps[0].expect: the step sends no traffic / expect in a step with send or replay",
+      "6:36 Cannot read steps[0].expect.all.status: the step sends no traffic / status in a step with send or replay",
     ],
     beyondSchema: true,
   },
@@ -391,7 +391,7 @@ steps:
     problems: [
       "8:7 Cannot read steps[0].expect.odl: there is no stack odl / one of old, new, all, parity, unknown / old?",
       "8:13 Cannot read steps[0].expect.odl.verdict: it is forwardd / one of forwarded, forward, allow, accept, dropped, drop, rejected, reject, refused, refuse, error, unknown / forwarded?",
-      "9:13 Cannot read steps[0].expect.new.verdcit: there is no such key / one of verdict, reason, rule, backend, receiver, source, identity, encrypted, encryption, status, route, request, location, reply, diverges / verdict?",
+      "9:13 Cannot read steps[0].expect.new.verdcit: there is no such key / one of verdict, reason, rule, backend, receiver, source, identity, encrypted, encryption, status, route, request, location, reply, written, full, diverges / verdict?",
       "9:39 Cannot read steps[0].expect.new.diverges[0]: it is vrdict / one of verdict, backend, source, identity, encryption, status, route, request, location, reply, snatSource, encrypted / verdict?",
     ],
   },

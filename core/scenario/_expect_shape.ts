@@ -1,8 +1,11 @@
 import { LIMITS } from "../limits.ts";
+import { WRITES } from "../replay/sync.ts";
 import type {
   Expectations,
+  ExpectedCount,
   ExpectedOutcome,
   ExpectedParity,
+  ExpectedWrites,
   Share,
 } from "./scenario.ts";
 import { type Cursor, keysOf } from "./_cursor.ts";
@@ -35,6 +38,20 @@ export const idList = list(nameOf("divergence"), {
 
 const glob = text({ expected: "text; * stands for anything" });
 
+const expectedCount = textAs(
+  parseCount,
+  "a count, or the most there may be: <=12",
+);
+
+const writes = mapping(
+  Object.fromEntries(
+    WRITES.map((kind) => [
+      kind,
+      may(expectedCount, `Writes of this kind: 12, or <=12.`),
+    ]),
+  ),
+);
+
 const outcome = mapping({
   verdict: may(word(VERDICT_WORDS), "What becomes of the flow."),
   reason: may(glob, "Why, in the words of the system that decides."),
@@ -53,6 +70,11 @@ const outcome = mapping({
   request: may(glob, "METHOD authority path as the backend gets it."),
   location: may(glob, "Location of a redirect."),
   reply: may(truth, "Whether a reply comes back."),
+  written: may(
+    writes,
+    "In a step that changes something: what the sync of a node writes.",
+  ),
+  full: may(writes, "The same of a full sync."),
   diverges: may(fieldList, "Fields that may differ from the baseline here."),
 });
 
@@ -112,13 +134,30 @@ function toOutcome(
   stack: string,
   read: ReadAs<typeof outcome>,
 ): ExpectedOutcome {
-  const { diverges, position, ...expected } = read;
+  const { diverges, position, written, full, ...expected } = read;
   return {
     ...expected,
+    written: toWrites(written),
+    full: toWrites(full),
     at: position,
     stack: stack === "all" ? null : stack,
     diverges: diverges ?? [],
   };
+}
+
+function toWrites(
+  read: ReadAs<typeof writes> | undefined,
+): ExpectedWrites | undefined {
+  if (read === undefined) return undefined;
+  const { position: _, ...counts } = read;
+  return counts as ExpectedWrites;
+}
+
+function parseCount(written: string): ExpectedCount | undefined {
+  const [, most, digits] = /^(<= ?)?(\d{1,9})$/.exec(written) ?? [];
+  return digits === undefined
+    ? undefined
+    : { count: Number(digits), exact: most === undefined };
 }
 
 function readParity(cursor: Cursor): ExpectedParity | null {

@@ -1,7 +1,7 @@
 import { LIMITS } from "../limits.ts";
 import { expectShape, idList } from "./_expect_shape.ts";
 import { duration, sendShape } from "./_send_shape.ts";
-import { keysOf } from "./_cursor.ts";
+import { type Cursor, keysOf } from "./_cursor.ts";
 import { mapping, may, must } from "./_mapping.ts";
 import {
   integer,
@@ -201,11 +201,13 @@ export const stepShape: Shape<StepRead> = refine(fields, (read, cursor) => {
   const action = toAction(read);
   if (action === undefined) return undefined;
   const sends = action.kind === "send" || action.kind === "replay";
-  for (const key of ["expect", "diverges"] as const) {
-    if (sends || read[key] === undefined) continue;
-    cursor.below(key).fail("the step sends no traffic", {
-      expected: `${key} in a step with send or replay`,
+  if (!sends && read.diverges !== undefined) {
+    cursor.below("diverges").fail("the step sends no traffic", {
+      expected: "diverges in a step with send or replay",
     });
+  }
+  if (read.expect !== undefined) {
+    checkExpect(read.expect, { sends, cursor: cursor.below("expect") });
   }
   return {
     name: read.name,
@@ -216,6 +218,34 @@ export const stepShape: Shape<StepRead> = refine(fields, (read, cursor) => {
     diverges: read.diverges ?? [],
   };
 });
+
+/** Fields about what a change writes; all others are about flows. */
+const WRITE_FIELDS = ["written", "full"];
+
+/** What may be expected of a step depends on whether it sends traffic or changes something. */
+function checkExpect(
+  { outcomes, parity, unknown }: Expectations,
+  { sends, cursor }: { readonly sends: boolean; readonly cursor: Cursor },
+): void {
+  const wrong = (at: Cursor, field: string) =>
+    sends
+      ? at.fail("the step changes nothing", {
+        expected: `${field} in a step with apply, delete or load`,
+      })
+      : at.fail("the step sends no traffic", {
+        expected: `${field} in a step with send or replay`,
+      });
+  if (!sends && parity !== null) wrong(cursor.below("parity"), "parity");
+  if (!sends && unknown !== null) wrong(cursor.below("unknown"), "unknown");
+  for (const { stack } of outcomes) {
+    const expected = cursor.below(stack ?? "all");
+    for (const field of keysOf(expected) ?? []) {
+      if (WRITE_FIELDS.includes(field) === sends) {
+        wrong(expected.below(field), field);
+      }
+    }
+  }
+}
 
 /** Undefined when the action itself could not be read. */
 function toAction(read: ReadAs<typeof fields>): StepAction | undefined {

@@ -1,16 +1,32 @@
 import { compareResults } from "../diff/compare_results.ts";
 import type { Divergence } from "../diff/divergence.ts";
 import type { FlowResult, ReplayResult } from "../replay/engine.ts";
+import type { SyncOutcome } from "../replay/sync.ts";
 import type { Basis, SourcePosition } from "../source.ts";
 import { checkOutcome } from "./check_outcome.ts";
 import { costFailures } from "./_judge_costs.ts";
 import { Allowances } from "./_allowances.ts";
+import { changeFailures, stepChanges } from "./_judge_changes.ts";
 import { parityFailures } from "./_judge_parity.ts";
 import type { Scenario, Share, Step } from "./scenario.ts";
+import type { TapeChange } from "./scenario_tape.ts";
 
 /** What one stack made of the scenario. */
 export interface StackRun extends ReplayResult {
   readonly stack: string;
+  /** What each change made it write; left out where nobody asked. */
+  readonly syncs?: readonly (SyncOutcome | null)[];
+}
+
+/** What a step that changes something made the stacks write. JSON-safe. */
+export interface StepChange {
+  readonly step: string;
+  readonly at: SourcePosition;
+  readonly stacks: readonly {
+    readonly stack: string;
+    /** Null when none of its plugins says what it writes. */
+    readonly sync: SyncOutcome | null;
+  }[];
 }
 
 /** Something that is not as the scenario says. JSON-safe. */
@@ -74,6 +90,8 @@ export interface ScenarioReport {
     readonly at: SourcePosition;
     readonly flows: number;
   }[];
+  /** Steps that apply, delete or load, and what they write on a node. */
+  readonly changes: readonly StepChange[];
   readonly failures: readonly Failure[];
   readonly divergences: readonly JudgedDivergence[];
   readonly unknowns: readonly UnknownFlow[];
@@ -86,6 +104,8 @@ export interface ScenarioReport {
 /** How to judge. */
 export interface Judging {
   readonly stepOf: ReadonlyMap<string, Step>;
+  /** The changes that runs were asked about. */
+  readonly changes?: readonly TapeChange[];
   /** The stacks are not those the scenario was written for: what it says is to show may not. */
   readonly otherStacks?: boolean;
 }
@@ -94,7 +114,7 @@ export interface Judging {
 export function judgeScenario(
   scenario: Scenario,
   runs: readonly StackRun[],
-  { stepOf, otherStacks = false }: Judging,
+  { stepOf, changes = [], otherStacks = false }: Judging,
 ): ScenarioReport {
   const baseline = runs.find((run) => run.stack === scenario.baseline) ??
     runs[0];
@@ -103,6 +123,7 @@ export function judgeScenario(
   const divergences = steps.flatMap((step) =>
     divergencesOf(step, { baseline: baseline?.stack ?? null, allowances })
   );
+  const written = stepChanges(changes, runs);
   const failures = [
     ...steps.flatMap((step) => expectationFailures(step)),
     ...divergences.filter((one) => !one.expected).map(unexpected(steps)),
@@ -111,6 +132,7 @@ export function judgeScenario(
     ),
     ...steps.flatMap((step) => unknownFailures(step)),
     ...costFailures(scenario, steps),
+    ...changeFailures(changes, written),
     ...(otherStacks ? [] : allowances.notShown(divergences)),
   ];
   return {
@@ -125,6 +147,7 @@ export function judgeScenario(
       at: step.at,
       flows: flows.length,
     })),
+    changes: written,
     failures: grouped(failures),
     divergences,
     unknowns: steps.flatMap(unknownsOf),
@@ -143,6 +166,7 @@ export function notRun(scenario: Scenario, reason: string): ScenarioReport {
     stacks: [],
     flows: 0,
     steps: [],
+    changes: [],
     failures: [],
     divergences: [],
     unknowns: [],

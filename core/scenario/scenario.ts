@@ -2,6 +2,7 @@ import type { Labels, ObjectSource } from "../cluster/model.ts";
 import type { ComparedField } from "../diff/divergence.ts";
 import type { Application, FlowIntent } from "../replay/flow.ts";
 import type { Verdict } from "../replay/outcome.ts";
+import type { WriteKind } from "../replay/sync.ts";
 import type { Basis, SourcePosition } from "../source.ts";
 import type { FlowFilter } from "./flow_filter.ts";
 import type { FixtureFile } from "./_cursor.ts";
@@ -186,8 +187,23 @@ export interface ExpectedOutcome {
   readonly request?: string | undefined;
   readonly location?: string | undefined;
   readonly reply?: boolean | undefined;
+  /** Of steps that change something: what a node's sync writes, by kind. */
+  readonly written?: ExpectedWrites | undefined;
+  /** The same of a full sync. */
+  readonly full?: ExpectedWrites | undefined;
   /** Fields that may differ from the baseline here. */
   readonly diverges: readonly ComparedField[];
+}
+
+/** How many writes of each kind there are to be; a kind that is left out is not judged. */
+export type ExpectedWrites = Readonly<
+  Partial<Record<WriteKind, ExpectedCount>>
+>;
+
+/** A number, or the most that it may be. */
+export interface ExpectedCount {
+  readonly count: number;
+  readonly exact: boolean;
 }
 
 /** All stacks are to agree with one of them. */

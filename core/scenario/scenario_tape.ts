@@ -28,9 +28,18 @@ export interface TimedFlow {
   readonly timeNs: number;
 }
 
+/** The control events of one step: positions on the tape, `end` not among them. */
+export interface TapeChange {
+  readonly step: Step;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** A scenario as events. */
 export interface ScenarioTape {
   readonly tape: Tape;
+  /** What steps that apply, delete or load change, in tape order. */
+  readonly changes: readonly TapeChange[];
   /** The step that each flow belongs to, by the flow's id. */
   readonly stepOf: ReadonlyMap<string, Step>;
   /** Objects that no one reads, by kind. */
@@ -76,6 +85,7 @@ class TapeBuilder {
   readonly #warnings: Problem[] = [];
   readonly #ignored = new Map<string, number>();
   readonly #stepOf = new Map<string, Step>();
+  readonly #changes: TapeChange[] = [];
   /** Some of its manifests cannot be read: what is not there may be in them. */
   #partial = false;
 
@@ -88,6 +98,7 @@ class TapeBuilder {
     const ignored = [...this.#ignored].sort(([a], [b]) => a < b ? -1 : 1);
     return {
       tape: makeTape(this.#entries),
+      changes: this.#changes.map((change) => this.#placed(change)),
       stepOf: this.#stepOf,
       ignored: Object.fromEntries(ignored),
       warnings: this.#warnings,
@@ -102,6 +113,24 @@ class TapeBuilder {
   }
 
   addStep(step: Step, recorded: readonly TimedFlow[]): void {
+    const start = this.#entries.length;
+    this.#act(step, recorded);
+    if (isChange(step)) {
+      this.#changes.push({ step, start, end: this.#entries.length });
+    }
+  }
+
+  /** Flows that go on for a while may come between: the tape is in the order of time. */
+  #placed({ step, start, end }: TapeChange): TapeChange {
+    const { timeNs } = step;
+    const before =
+      this.#entries.filter((entry, index) =>
+        entry.timeNs < timeNs || (entry.timeNs === timeNs && index < start)
+      ).length;
+    return { step, start: before, end: before + end - start };
+  }
+
+  #act(step: Step, recorded: readonly TimedFlow[]): void {
     const { action, timeNs } = step;
     switch (action.kind) {
       case "apply":
@@ -301,6 +330,10 @@ class TapeBuilder {
       );
     }
   }
+}
+
+function isChange({ action }: Step): boolean {
+  return action.kind !== "send" && action.kind !== "replay";
 }
 
 function withoutExcerpt({ excerpt: _, at: __, ...about }: Problem) {

@@ -43,7 +43,8 @@ function stateTest(option: RuleOption): Test {
     (state & bits) !== 0 ||
     (connection !== null &&
       ((sourceNat && connection.sourceTranslated) ||
-        (destinationNat && connection.destinationTranslated))));
+        (destinationNat && connection.destinationTranslated &&
+          !connection.balanced))));
 }
 
 /** An option that needs a connection fails without one, negated or not (xt_conntrack.c). */

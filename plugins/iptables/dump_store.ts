@@ -37,8 +37,9 @@ export class DumpStore {
     return { v4, v6 };
   }
 
-  setsOf(node: string): IpSets {
-    const sets = new Map<string, SetDump>();
+  /** The sets of a node, `generated` ones where no dump has them. */
+  setsOf(node: string, generated: readonly SetDump[] = []): IpSets {
+    const sets = new Map(generated.map((set) => [set.name, set]));
     for (const dump of this.#of(node, "ipset-save")) {
       for (const set of setsIn(dump)) sets.set(set.name, set);
     }

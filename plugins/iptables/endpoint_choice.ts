@@ -53,9 +53,9 @@ export function chooseEndpoints(
   const { internalLocal, externalLocal, externallyAccessible } = policies;
   const usesCluster = !internalLocal || externallyAccessible;
   const usesLocal = internalLocal || (externalLocal && externallyAccessible);
-  const hinted = usesCluster && hintsApply(endpoints, service, node);
+  const isNear = usesCluster ? topologyOf(endpoints, service, node) : null;
   const ready = endpoints.filter((endpoint) =>
-    endpoint.ready && (!hinted || isHintedTo(endpoint, node))
+    endpoint.ready && (isNear === null || isNear(endpoint))
   );
   const cluster = !usesCluster
     ? []
@@ -105,17 +105,29 @@ function union(
   return [...cluster, ...local.filter((one) => !cluster.includes(one))];
 }
 
-/** `canUseTopology`: every ready endpoint has hints, and one is for this zone. */
-function hintsApply(
+/**
+ * Which ready endpoints are near enough, where some are and all say where they
+ * are meant for: those of the node, else those of its zone; null: all of them
+ * (pkg/proxy/topology.go, `topologyModeFromHints`). The controller of
+ * EndpointSlices hints every ready endpoint to its own node for PreferSameNode.
+ */
+function topologyOf(
   endpoints: readonly PortEndpoint[],
   service: Service,
-  { zone }: Node,
-): boolean {
-  if (zone === null || !wantsHints(service)) return false;
+  node: Node,
+): ((endpoint: PortEndpoint) => boolean) | null {
+  if (!wantsHints(service)) return null;
   const ready = endpoints.filter((endpoint) => endpoint.ready);
-  return ready.length > 0 &&
-    ready.every(({ zoneHints }) => zoneHints.length > 0) &&
-    ready.some(({ zoneHints }) => zoneHints.includes(zone));
+  const isHere = (endpoint: PortEndpoint) => endpoint.node === node.name;
+  const isHintedHere = (endpoint: PortEndpoint) => isHintedTo(endpoint, node);
+  if (
+    service.trafficDistribution === "PreferSameNode" && ready.some(isHere) &&
+    ready.every((endpoint) => endpoint.node !== null)
+  ) {
+    return isHere;
+  }
+  const zoned = ready.every(({ zoneHints }) => zoneHints.length > 0);
+  return zoned && ready.some(isHintedHere) ? isHintedHere : null;
 }
 
 /** Whether a Service asks for endpoints by zone. */

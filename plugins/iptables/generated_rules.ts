@@ -1,16 +1,18 @@
 import type { Node } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { RuleTable } from "../../core/import/iptables_rules.ts";
-import { Cidr } from "../../core/packet/ip.ts";
+import type { Programmed } from "../../core/replay/sync.ts";
+import { Cidr, type Ip } from "../../core/packet/ip.ts";
 import { clusterRanges } from "./cluster_ranges.ts";
 import { egressMasquerade } from "./egress_masquerade.ts";
+import { IpvsFamily } from "./ipvs_family.ts";
+import type { IpvsServices } from "./ipvs_services.ts";
 import { IptablesFamily } from "./iptables_family.ts";
 import { NftFamily } from "./nft_family.ts";
 import type { NftRuleSet } from "./nft_rule_set.ts";
 import type { IptablesOptions } from "./options.ts";
 import type { FamilyContext } from "./proxy_settings.ts";
 import { RuleGatherer } from "./rule_builder.ts";
-import type { WrittenRules } from "./sync_cost.ts";
 import type { SharedChains } from "./shared_chains.ts";
 
 /** What a node runs in one family. */
@@ -21,6 +23,8 @@ export interface NodeRules {
   readonly shared: SharedChains | null;
   /** kube-proxy's table in nftables mode. */
   readonly nft: NftRuleSet | null;
+  /** What IPVS mode has beside rules. */
+  readonly ipvs: IpvsServices | null;
 }
 
 /**
@@ -31,6 +35,7 @@ export interface NodeRules {
 export class GeneratedRules {
   readonly #iptables = new Map<4 | 6, IptablesFamily>();
   readonly #nft = new Map<4 | 6, NftFamily>();
+  readonly #ipvs = new Map<4 | 6, IpvsFamily>();
   readonly #cluster: ClusterView;
   readonly #options: IptablesOptions;
 
@@ -41,9 +46,14 @@ export class GeneratedRules {
 
   /** All tables of iptables that a node has in one family. */
   tables(node: Node, family: 4 | 6): readonly RuleTable[] {
-    return this.#options.mode === "nftables"
-      ? this.#beside(node, family)
-      : this.#iptablesOf(family).tables(node);
+    switch (this.#options.mode) {
+      case "nftables":
+        return this.#beside(node, family);
+      case "ipvs":
+        return this.#ipvsOf(family).tables(node);
+      case "iptables":
+        return this.#iptablesOf(family).tables(node);
+    }
   }
 
   /** kube-proxy's table in nftables mode, a line for each thing that is added. */
@@ -51,28 +61,47 @@ export class GeneratedRules {
     return this.#nftOf(family).lines(node);
   }
 
-  /** What each Service port has on a node, for telling a change. */
-  written(node: Node, family: 4 | 6): WrittenRules {
-    return this.#options.mode === "nftables"
-      ? this.#nftOf(family).written(node)
-      : this.#iptablesOf(family).written(node);
+  /** What kube-proxy has programmed into a node; it counts in the families that the node has an address of. */
+  programmed(node: Node, family: 4 | 6): Programmed | null {
+    if (!node.internalIps.some((ip) => ip.family === family)) return null;
+    switch (this.#options.mode) {
+      case "nftables":
+        return this.#nftOf(family).programmed(node);
+      case "ipvs":
+        return this.#ipvsOf(family).programmed(node);
+      case "iptables":
+        return this.#iptablesOf(family).programmed(node);
+    }
+  }
+
+  /** Addresses that IPVS mode puts on the node's dummy interface. */
+  boundAddresses(node: Node): readonly Ip[] {
+    return this.#options.mode !== "ipvs"
+      ? []
+      : ([4, 6] as const).flatMap((family) =>
+        this.#ipvsOf(family).services(node).bound
+      );
   }
 
   /** What a node runs. */
   rulesOf(node: Node, family: 4 | 6): NodeRules {
-    if (this.#options.mode === "nftables") {
-      return {
-        own: this.#beside(node, family),
-        shared: null,
-        nft: this.#nftOf(family).ruleSet(node),
-      };
+    const none = { shared: null, nft: null, ipvs: null };
+    switch (this.#options.mode) {
+      case "nftables": {
+        const nft = this.#nftOf(family).ruleSet(node);
+        return { ...none, own: this.#beside(node, family), nft };
+      }
+      case "ipvs": {
+        const rules = this.#ipvsOf(family);
+        const ipvs = rules.services(node);
+        return { ...none, own: rules.tables(node), ipvs };
+      }
+      case "iptables": {
+        const rules = this.#iptablesOf(family);
+        const shared = rules.shared(node);
+        return { ...none, own: rules.ownTables(node), shared };
+      }
     }
-    const rules = this.#iptablesOf(family);
-    return {
-      own: rules.ownTables(node),
-      shared: rules.shared(node),
-      nft: null,
-    };
   }
 
   /** What the network plugin writes into iptables, whatever kube-proxy does. */
@@ -97,6 +126,15 @@ export class GeneratedRules {
     if (rules === undefined) {
       rules = new NftFamily(this.#cluster, this.#context(family));
       this.#nft.set(family, rules);
+    }
+    return rules;
+  }
+
+  #ipvsOf(family: 4 | 6): IpvsFamily {
+    let rules = this.#ipvs.get(family);
+    if (rules === undefined) {
+      rules = new IpvsFamily(this.#cluster, this.#context(family));
+      this.#ipvs.set(family, rules);
     }
     return rules;
   }

@@ -9,6 +9,10 @@ const PRE_DNAT_PRIORITY = PRIORITY.destinationNat - 10;
 /** Agents for NetworkPolicy put their jump before all others of the filter table. */
 const POLICY_PRIORITY = PRIORITY.filter - 1;
 
+/** IPVS takes connections in after filtering, and what the node sends after nat (net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops4). */
+const IPVS_INPUT_PRIORITY = PRIORITY.sourceNat - 1;
+const IPVS_OUTPUT_PRIORITY = PRIORITY.destinationNat + 2;
+
 /** Every handler with its hook and priority (include/uapi/linux/netfilter_ipv4.h). */
 export const HANDLERS = {
   rawPrerouting: { hook: "prerouting", priority: PRIORITY.raw },
@@ -20,6 +24,7 @@ export const HANDLERS = {
   policyInput: { hook: "input", priority: POLICY_PRIORITY },
   filterInput: { hook: "input", priority: PRIORITY.filter },
   securityInput: { hook: "input", priority: SECURITY_PRIORITY },
+  ipvsInput: { hook: "input", priority: IPVS_INPUT_PRIORITY },
   natInput: { hook: "input", priority: PRIORITY.sourceNat },
   confirmInput: { hook: "input", priority: PRIORITY.confirm },
   mangleForward: { hook: "forward", priority: PRIORITY.mangle },
@@ -31,6 +36,7 @@ export const HANDLERS = {
   mangleOutput: { hook: "output", priority: PRIORITY.mangle },
   preDnatOutput: { hook: "output", priority: PRE_DNAT_PRIORITY },
   natOutput: { hook: "output", priority: PRIORITY.destinationNat },
+  ipvsOutput: { hook: "output", priority: IPVS_OUTPUT_PRIORITY },
   filterOutput: { hook: "output", priority: PRIORITY.filter },
   securityOutput: { hook: "output", priority: SECURITY_PRIORITY },
   manglePostrouting: { hook: "postrouting", priority: PRIORITY.mangle },

@@ -30,9 +30,13 @@ export interface Host {
 
 const LOOPBACK = { 4: Ip.of("127.0.0.1"), 6: Ip.of("::1") } as const;
 
-/** A node of a cluster: its addresses are on `eth0`. */
-export function nodeHost(node: Node): Host {
+/** The interface that IPVS mode gives its addresses to. */
+const DUMMY = "kube-ipvs0";
+
+/** A node of a cluster: its addresses are on `eth0`, those of Services in IPVS mode on a dummy interface. */
+export function nodeHost(node: Node, bound: readonly Ip[] = []): Host {
   const addresses = [...node.internalIps, ...node.externalIps];
+  const dummy = new Set(bound.map(({ text }) => text));
   const first = (family: 4 | 6) =>
     addresses.find((ip) => ip.family === family) ?? null;
   const primary = { 4: first(4), 6: first(6) };
@@ -40,7 +44,8 @@ export function nodeHost(node: Node): Host {
     linkTo: (ip, { cluster }) => {
       const pod = cluster.podAt(ip);
       if (pod !== undefined && pod.node === node.name) return linkName(pod);
-      const own = addresses.some((one) => one.equals(ip));
+      const own = addresses.some((one) => one.equals(ip)) ||
+        dummy.has(ip.text);
       return own || ip.isLoopback ? "lo" : "eth0";
     },
     isLocal: (ip) => {
@@ -48,10 +53,11 @@ export function nodeHost(node: Node): Host {
       for (let index = 0; index < addresses.length; index++) {
         if (addresses[index]!.equals(ip)) return true;
       }
-      return false;
+      return dummy.size > 0 && dummy.has(ip.text);
     },
     isLocalTo: (ip, name) => {
       if (name === "lo") return ip.isLoopback;
+      if (name === DUMMY) return dummy.has(ip.text);
       return name === "eth0" && addresses.some((own) => own.equals(ip));
     },
     interfaces: modelledInterfaces,

@@ -83,7 +83,7 @@ export function ipSets(dumps: readonly SetDump[]): IpSets {
 }
 
 /** One kind of dimension: what of a packet it reads in a direction. */
-type Dimension = "address" | "port" | "mark" | "interface";
+type Dimension = "address" | "port" | "bitmapPort" | "mark" | "interface";
 
 const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   ip: "address",
@@ -189,6 +189,8 @@ function shown(
       return maskedText(source ? packet.source : packet.destination, length!);
     case "port":
       return portShown(packet, source);
+    case "bitmapPort":
+      return bitmapPortShown(packet, source);
     case "mark":
       return `${packet.mark}`;
     case "interface":
@@ -216,6 +218,16 @@ function portShown(
   }
 }
 
+/** ip_set_get_ip_port(): the port alone, whichever of the two protocols it is of. */
+function bitmapPortShown(
+  packet: TrackedPacket,
+  source: boolean,
+): string | undefined {
+  const { protocol } = packet;
+  if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp) return undefined;
+  return `${source ? packet.sourcePort : packet.destinationPort}`;
+}
+
 function maskedText(ip: Ip, length: number): string {
   const full = ip.family === 4 ? 32 : 128;
   return length === full ? ip.text : new Cidr(ip, length).base.text;
@@ -223,10 +235,14 @@ function maskedText(ip: Ip, length: number): string {
 
 function compile(dump: SetDump): SetTable | string {
   const [, names] = dump.type.split(":");
-  const dimensions = names!.split(",").map((name) => DIMENSIONS[name]);
+  const bitmap = dump.type.startsWith("bitmap:");
+  const dimensions: (Dimension | undefined)[] = !bitmap
+    ? names!.split(",").map((name) => DIMENSIONS[name])
+    : [dump.type === "bitmap:port" ? "bitmapPort" : undefined];
+  // The range of a bitmap says what it may hold, not what it holds.
+  const options = dump.options.filter((one) => !bitmap || one !== "range");
   if (
-    dimensions.some((one) => one === undefined) || dump.options.length > 0 ||
-    dump.type.startsWith("bitmap:")
+    dimensions.some((one) => one === undefined) || options.length > 0
   ) {
     const options = dump.options.map((option) => ` ${option}`).join("");
     return `set ${dump.name} of type ${dump.type}${options}`;
@@ -304,6 +320,10 @@ function readPart(
         ? undefined
         : { text: `${number}:${Number(port)}`, length: null };
     }
+    case "bitmapPort":
+      return /^\d{1,5}$/.test(part)
+        ? { text: `${Number(part)}`, length: null }
+        : undefined;
     case "mark":
       return /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(part)
         ? { text: `${Number(part)}`, length: null }

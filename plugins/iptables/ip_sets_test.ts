@@ -24,6 +24,8 @@ create all list:set
 add all ips
 add all nets
 create macs hash:mac
+create nodeports bitmap:port range 0-65535
+add nodeports 80
 create wide hash:ip netmask 24
 `,
   { file: "test" },
@@ -34,13 +36,18 @@ const HOST = nodeHost(nodeOf("host", []));
 function has(
   name: string,
   directions: string,
-  { source = "10.0.0.2", destination = "10.180.0.9", port = 80 } = {},
+  {
+    source = "10.0.0.2",
+    destination = "10.180.0.9",
+    port = 80,
+    protocol = PROTOCOL.tcp as number,
+  } = {},
 ): boolean | string | undefined {
   const test = SETS.test(name, directions.split(","));
   if (typeof test !== "function") return test;
   const packet = new TrackedPacket(HOST);
   packet.context = { table: () => new Map() } as unknown as HookContext;
-  packet.protocol = PROTOCOL.tcp;
+  packet.protocol = protocol;
   packet.source = Ip.of(source);
   packet.destination = Ip.of(destination);
   packet.sourcePort = 4_000;
@@ -68,6 +75,16 @@ Deno.test("ipSets() lets the most specific entry decide, exceptions included", (
 Deno.test("ipSets() looks into sets of sets", () => {
   assertEquals(has("all", "dst"), true);
   assertEquals(has("all", "src", { source: "10.9.9.9" }), false);
+});
+
+Deno.test("ipSets() finds a port of a bitmap in either of TCP and UDP alone", () => {
+  const { tcp, udp, sctp } = PROTOCOL;
+  assertEquals(
+    [tcp, udp, sctp].map((protocol) => has("nodeports", "dst", { protocol })),
+    [true, true, false],
+  );
+  assertEquals(has("nodeports", "dst", { port: 81 }), false);
+  assertEquals(has("nodeports", "src"), false);
 });
 
 Deno.test("ipSets() says what it does not model, and what is not there", () => {

@@ -1,6 +1,7 @@
 import type { Node } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { RuleTable } from "../../core/import/iptables_rules.ts";
+import type { Programmed } from "../../core/replay/sync.ts";
 import { egressMasquerade } from "./egress_masquerade.ts";
 import {
   assembleTables,
@@ -8,9 +9,14 @@ import {
   commonChains,
   writesComments,
 } from "./kube_proxy.ts";
+import {
+  ProgrammedParts,
+  restoredRules,
+  ruleCount,
+} from "./programmed_parts.ts";
 import { PortRules } from "./port_rules.ts";
 import { PortRulesStore } from "./port_rules_store.ts";
-import { portKey, type ProxiedPort, proxiedPorts } from "./proxied_ports.ts";
+import { type ProxiedPort, proxiedPorts } from "./proxied_ports.ts";
 import {
   contextKey,
   type FamilyContext,
@@ -18,7 +24,6 @@ import {
 } from "./proxy_settings.ts";
 import { RuleGatherer } from "./rule_builder.ts";
 import { type PortChains, portChains, SharedChains } from "./shared_chains.ts";
-import { ruleCount, type WrittenRules } from "./sync_cost.ts";
 import { StoreByOptions } from "./store_by_options.ts";
 
 const STORES = new StoreByOptions<PortRulesStore<PortRules>>();
@@ -64,17 +69,20 @@ export class IptablesFamily {
     return builtTables(tables);
   }
 
-  /** What each Service port has of its own, for telling a change. */
-  written(node: Node): WrittenRules {
-    const ports = this.#rulesOf(this.#ports, node);
-    const { filter, nat } = this.#assemble(node, false);
+  /**
+   * iptables-restore replaces whole chains, so a sync writes those that all
+   * Services share again, whatever has changed.
+   */
+  programmed(node: Node): Programmed {
+    const own = new ProgrammedParts();
+    for (const [index, port] of this.#rulesOf(this.#ports, node).entries()) {
+      own.port(this.#ports[index]!, { rules: ruleCount(port.ownRules) });
+    }
+    const common = builtTables(this.#assemble(node, false));
     return {
-      common: ruleCount(filter.chains) + ruleCount(nat.chains),
-      ports: new Map(ports.map((port, index) => [
-        portKey(this.#ports[index]!),
-        { what: port, rules: ruleCount(port.ownRules) },
-      ])),
-      commonIsRewritten: true,
+      writer: `IPv${this.#context.family}`,
+      parts: own.parts,
+      always: { rules: restoredRules(common) },
     };
   }
 

@@ -2,7 +2,9 @@ import type { RuleMatch } from "../../core/import/iptables_rules.ts";
 import { ADDRESS_MATCHES } from "./address_matches.ts";
 import { CONNECTION_MATCHES } from "./connection_matches.ts";
 import { HEADER_MATCHES } from "./header_matches.ts";
+import { ipvsMatch } from "./ipvs_match.ts";
 import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+import { physicalDevice } from "./physdev_match.ts";
 import { reversePath } from "./reverse_path_match.ts";
 import { setMatch } from "./set_match.ts";
 import { STATEFUL_MATCHES } from "./stateful_matches.ts";
@@ -14,6 +16,8 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
   ...ADDRESS_MATCHES,
   ...CONNECTION_MATCHES,
   ...STATEFUL_MATCHES,
+  ipvs: ipvsMatch,
+  physdev: physicalDevice,
   rpfilter: reversePath,
   set: setMatch,
 };

@@ -9,6 +9,7 @@ import { PLAIN_PROFILE } from "../../core/policy/profile.ts";
 import { definePlugin } from "../../core/replay/plugin.ts";
 import { DumpStore, type LoadedDump } from "./dump_store.ts";
 import { GeneratedRules } from "./generated_rules.ts";
+import { IpvsHooks } from "./ipvs_hooks.ts";
 import { HANDLERS } from "./handler_names.ts";
 import { nodeHost } from "./host.ts";
 import { MODELS } from "./models.ts";
@@ -92,23 +93,43 @@ export default definePlugin({
     const dumped = dumps.tablesOf(node.name);
     const v4 = dumped.v4 === null ? generated.rulesOf(node, 4) : null;
     const v6 = dumped.v6 === null ? generated.rulesOf(node, 6) : null;
+    const ipvs = [v4?.ipvs, v6?.ipvs].filter((one) => one != null);
+    const sets = ipvs.flatMap((one) => one.sets.dumps());
     const rules = new RuleSet(
       { v4: dumped.v4 ?? v4!.own, v6: dumped.v6 ?? v6!.own },
       {
-        host: nodeHost(node),
-        sets: dumps.setsOf(node.name),
+        host: nodeHost(node, generated.boundAddresses(node)),
+        sets: dumps.setsOf(node.name, sets),
         shared: { 4: v4?.shared ?? null, 6: v6?.shared ?? null },
         nft: { 4: v4?.nft ?? null, 6: v6?.nft ?? null },
       },
     );
     const netfilter = new NodeNetfilter(rules);
     const handlers = netfilter.handlers();
+    if (ipvs.length > 0) {
+      const servers = new Map(ipvs.flatMap((one) => [...one.servers]));
+      Object.assign(handlers, new IpvsHooks(servers, netfilter).handlers());
+    }
     if (policies !== null) {
       const filter = policyFilter(policies, { node, netfilter });
       handlers.policyForward = filter;
       handlers.policyInput = filter;
     }
     return handlers;
+  },
+  localAddresses: ({ generated }, node) => generated.boundAddresses(node),
+  /** A dump in place of what would be generated is nobody's to sync. */
+  programmed({ generated, dumps, policies }, node) {
+    const dumped = dumps.tablesOf(node.name);
+    const agent = { writer: "NetworkPolicy", parts: null, always: {} };
+    const proxies = ([4, 6] as const).flatMap((family) => {
+      const tables = family === 4 ? dumped.v4 : dumped.v6;
+      const programmed = tables === null
+        ? generated.programmed(node, family)
+        : null;
+      return programmed === null ? [] : [programmed];
+    });
+    return policies === null ? proxies : [...proxies, agent];
   },
   scopeOf: ({ cluster, dumps }) =>
     dumps.shareState() || usesAffinity(cluster) ? "node" : "flow",

@@ -492,11 +492,30 @@ Deno.test("iptables writes again only what a change touches", () => {
   assertEquals(after!.outcome.backend, "10.244.1.40:8080");
 });
 
-Deno.test("iptables refuses modes that it does not model", () => {
-  const checked = iptables.options["~standard"].validate({ mode: "ipvs" });
+Deno.test("iptables refuses modes that kube-proxy does not have any more", () => {
+  const checked = iptables.options["~standard"].validate({ mode: "userspace" });
   assert(!(checked instanceof Promise));
-  assertEquals(
-    checked.issues?.map(({ message }) => message),
-    ["mode ipvs is not modelled"],
+  assertEquals(checked.issues?.map(({ path }) => path), [["mode"]]);
+});
+
+Deno.test("iptables lets the health check of a local load balancer in past a node that drops the rest", () => {
+  const local = service(
+    "web",
+    "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30999, clusterIP: 10.96.0.10, ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]",
+    { status: "{ loadBalancer: { ingress: [{ ip: 1.2.3.4 }] } }" },
   );
+  for (const mode of ["iptables", "ipvs"]) {
+    const [check] = run(
+      { manifests: [local], options: { mode } },
+      { from: "ip/203.0.113.9", to: "tcp://192.168.0.1:30999" },
+    );
+    assertEquals(check!.outcome.receiver, "node n1");
+    const accepted = check!.journey.find(({ hook, action }) =>
+      hook === "input" && action === "accept"
+    );
+    assertEquals(
+      accepted?.rule?.name,
+      mode === "ipvs" ? "filter KUBE-NODE-PORT:1" : "filter KUBE-NODEPORTS:1",
+    );
+  }
 });

@@ -15,6 +15,18 @@ export const MODELS: readonly ModelClaim[] = [
       "kubernetes/kubernetes master pkg/proxy/nftables/proxier.go, setupNFTables, syncProxyRules",
   },
   {
+    claim:
+      "kube-proxy in IPVS mode has these sets, virtual servers and rules; VIPs are on kube-ipvs0, so local, and from v1.25 on rejected on ports that they do not serve",
+    source:
+      "kubernetes/kubernetes v1.33 pkg/proxy/ipvs/proxier.go, syncProxyRules, writeIptablesRules; PR 108460",
+  },
+  {
+    claim:
+      "IPVS takes in connections after INPUT's filter, and the node's own after OUTPUT's nat; by NAT they go out through OUTPUT and POSTROUTING; without a real server the sender is told by ICMP",
+    source:
+      "net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops4, ip_vs_in_hook, ip_vs_leave; ip_vs_xmit.c, ip_vs_nat_xmit",
+  },
+  {
     claim: "TCP states, and what is INVALID in which of them",
     source: "net/netfilter/nf_conntrack_proto_tcp.c, tcp_conntracks",
   },

@@ -1,19 +1,21 @@
 import type { Node } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
+import type { Programmed } from "../../core/replay/sync.ts";
 import { invariant } from "../../core/errors.ts";
 import { nftBase } from "./nft_base.ts";
 import { NftChain } from "./nft_chain.ts";
 import { printNft } from "./nft_print.ts";
 import { NftPort, NftRuleSet } from "./nft_rule_set.ts";
+import { elementText } from "./nft_rule.ts";
 import { nftServicePort } from "./nft_service.ts";
+import { ProgrammedParts, ruleCount } from "./programmed_parts.ts";
 import { PortRulesStore } from "./port_rules_store.ts";
-import { portKey, type ProxiedPort, proxiedPorts } from "./proxied_ports.ts";
+import { type ProxiedPort, proxiedPorts } from "./proxied_ports.ts";
 import {
   contextKey,
   type FamilyContext,
   settingsOf,
 } from "./proxy_settings.ts";
-import { ruleCount, type WrittenRules } from "./sync_cost.ts";
 import { StoreByOptions } from "./store_by_options.ts";
 
 const STORES = new StoreByOptions<PortRulesStore<NftPort>>();
@@ -55,21 +57,32 @@ export class NftFamily {
     ];
   }
 
-  /** What each Service port has of its own, for telling a change. */
-  written(node: Node): WrittenRules {
-    const ports = this.#portsOf(node);
+  /** Elements are added and deleted one by one; chains are written whole, and only those of what has changed. */
+  programmed(node: Node): Programmed {
+    const own = new ProgrammedParts();
     const base = nftBase(node, settingsOf(node, this.#context));
-    return {
-      common: ruleCount(base.chains),
-      ports: new Map(ports.map((port, index) => [
-        portKey(this.#ports[index]!),
-        {
-          what: port,
-          rules: ruleCount(port.part.chains) + port.part.elements.length,
-        },
-      ])),
-      commonIsRewritten: false,
-    };
+    const rules = [...base.chains.values()].flat();
+    own.parts.set("base", {
+      version: rules.map(({ text }) => text).join("\n"),
+      written: { rules: rules.length },
+    });
+    const members = [...base.members];
+    for (const [index, { part }] of this.#portsOf(node).entries()) {
+      own.port(this.#ports[index]!, { rules: ruleCount(part.chains) });
+      members.push(...part.members);
+      for (const element of part.elements) {
+        const { map, address, protocol, port } = element;
+        own.entry(`${map} ${address} ${protocol} ${port}`, {
+          version: elementText(element),
+          kind: "elements",
+        });
+      }
+    }
+    for (const [set, ip] of members) {
+      own.entry(`${set} ${ip}`, { kind: "elements" });
+    }
+    const writer = `IPv${this.#context.family}`;
+    return { writer, parts: own.parts, always: {} };
   }
 
   #portsOf(node: Node): NftPort[] {

@@ -44,6 +44,9 @@ export class NodeNetfilter {
     | { readonly connection: Connection; readonly reply: boolean }
     | null = null;
 
+  /** The packet was taken out of a hook, and comes by `output` next. */
+  #sentOn = false;
+
   /** Hooks where the raw table comes before tracking, and meets the packet first. */
   readonly #rawRuns: { readonly prerouting: boolean; readonly output: boolean };
 
@@ -117,6 +120,18 @@ export class NodeNetfilter {
     return this.#packet.state;
   }
 
+  /** The packet with what is known of it at a hook of this node. */
+  packetAt(packet: Packet, context: HookContext): TrackedPacket {
+    this.#resume(context);
+    this.#packet.load(packet, context);
+    return this.#packet;
+  }
+
+  /** The packet leaves its hook and is sent by the node: what belongs to it goes with it. */
+  sendOn(): void {
+    this.#sentOn = true;
+  }
+
   #install(
     handlers: NodeHandlers,
     table: RuleTableName,
@@ -138,6 +153,9 @@ export class NodeNetfilter {
   /** A packet comes to the first hook of this node. */
   #begin(context: HookContext): void {
     const { hook } = context;
+    const sentOn = this.#sentOn;
+    this.#sentOn = false;
+    if (sentOn && this.#walk === context && hook === "output") return;
     // Over loopback the packet is the one that was sent: it has its connection already.
     if (
       this.#walk === context && hook === "prerouting" &&
@@ -320,7 +338,9 @@ export class NodeNetfilter {
           if (rewrite !== null) return this.#withMark(packet, rewrite);
         }
       }
-      if (!connection.destinationTranslated) return this.#markOnly(packet);
+      if (!connection.destinationTranslated || connection.balanced) {
+        return this.#markOnly(packet);
+      }
       const { reply } = connection;
       return this.#withMark(
         packet,

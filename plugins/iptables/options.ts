@@ -11,16 +11,39 @@ const cidrPair = z.string().refine(
   { message: "must be an address range, or one of each family: a,b" },
 );
 
+/** Schedulers of the kernel (net/netfilter/ipvs). */
+const IPVS_SCHEDULERS = [
+  "rr",
+  "wrr",
+  "lc",
+  "wlc",
+  "lblc",
+  "lblcr",
+  "sh",
+  "dh",
+  "sed",
+  "nq",
+  "fo",
+  "ovf",
+  "mh",
+  "twos",
+] as const;
+
 /**
  * Options under the names of KubeProxyConfiguration, and of the rules that
  * stand beside kube-proxy's on a node.
  */
 export const optionsSchema = z.strictObject({
   /** How kube-proxy programs the node. */
-  mode: z.enum(["iptables", "nftables", "ipvs"]).default("iptables").refine(
-    (mode) => mode !== "ipvs",
-    { message: "mode ipvs is not modelled" },
-  ),
+  mode: z.enum(["iptables", "nftables", "ipvs"]).default("iptables"),
+  ipvs: z.strictObject({
+    /** How IPVS picks among real servers; where others than rr and wrr have a choice, the pick is unknown. */
+    scheduler: z.enum(IPVS_SCHEDULERS).default("rr"),
+    /** Answers ARP for VIPs on no interface; ARP is not modelled. */
+    strictARP: z.boolean().default(false),
+    /** The chain that keeps VIPs from leading to the node's own processes: kube-proxy has it from v1.25 on. */
+    accessFilter: z.boolean().default(true),
+  }).prefault({}),
   /** Ranges that ClusterIPs are given from (ServiceCIDR objects), for nftables mode; without them, addresses that no Service has are not refused. */
   serviceCIDRs: z.array(cidr).default([]),
   /** Addresses of all pods; without it, derived from the nodes' podCIDRs. */

@@ -4,6 +4,7 @@ import type { Connection } from "../../core/replay/conntrack.ts";
 import type { HookContext, SocketOwner } from "../../core/replay/plugin.ts";
 import type { CompiledRule } from "./compiled_rule.ts";
 import type { Host } from "./host.ts";
+import type { VirtualServer } from "./ipvs_server.ts";
 
 /** Bits of `--ctstate`, as in include/uapi/linux/netfilter/xt_conntrack.h. */
 export const CT_STATE = {
@@ -47,6 +48,8 @@ export class TrackedPacket {
   local = false;
   /** The process; null where there is none. */
   owner: SocketOwner | null = null;
+  /** The virtual server of IPVS that gave it its destination; null: none (`skb->ipvs_property`). */
+  virtualServer: VirtualServer | null = null;
   /** The rule that decided, or that changed the packet last. */
   rule: CompiledRule | null = null;
   /** The rule that changed the mark last. */
@@ -96,6 +99,7 @@ export class TrackedPacket {
     this.state = CT_STATE.invalid;
     this.zone = 0;
     this.last = false;
+    this.virtualServer = null;
     this.owner = owner;
   }
 }

@@ -6,6 +6,7 @@ import { type FlowResult, Replay } from "../../../core/replay/engine.ts";
 import type { Journey } from "../../../core/replay/hop.ts";
 import { OutcomesHash } from "../../../core/replay/outcomes_hash.ts";
 import type { Stack } from "../../../core/replay/plugin.ts";
+import type { SyncOutcome } from "../../../core/replay/sync.ts";
 import { flowText } from "../../../core/report/divergence_text.ts";
 import type { Basis } from "../../../core/source.ts";
 import type { Comparison, Differs, FlowRow, Summary } from "../schemas.ts";
@@ -136,6 +137,11 @@ export class Lockstep {
       if (result !== undefined) results.push(result);
     }
     return results.length === 0 ? undefined : this.#compared(results);
+  }
+
+  /** What the control events since the last call make each stack write. */
+  sync(): (SyncOutcome | null)[] {
+    return this.#replays.map((replay) => replay.sync());
   }
 
   summary(): LockstepSummary {

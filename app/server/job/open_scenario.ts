@@ -12,7 +12,10 @@ import type {
   Step,
   StepAction,
 } from "../../../core/scenario/scenario.ts";
-import { scenarioTape } from "../../../core/scenario/scenario_tape.ts";
+import {
+  scenarioTape,
+  type TapeChange,
+} from "../../../core/scenario/scenario_tape.ts";
 import { isCapture } from "../../input/is_capture.ts";
 import { readManifests } from "../../input/manifests.ts";
 import { loadStack } from "../../load_stack.ts";
@@ -46,6 +49,8 @@ export interface OpenRequest {
   readonly scenario: Scenario;
   readonly tape: Tape;
   readonly stepOf: ReadonlyMap<string, Step>;
+  /** What steps change, in tape order. */
+  readonly changes: readonly TapeChange[];
   readonly choices: readonly StackChoice[];
   readonly stacks: readonly Stack[];
   readonly baseline: number;

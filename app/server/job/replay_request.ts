@@ -5,6 +5,7 @@ import {
   type ScenarioReport,
 } from "../../../core/scenario/judge_scenario.ts";
 import type { Stack } from "../../../core/replay/plugin.ts";
+import type { SyncOutcome } from "../../../core/replay/sync.ts";
 import { describeUse } from "../../presets.ts";
 import { unreadKinds } from "../../unread_kinds.ts";
 import { SERVER_LIMITS } from "../limits.ts";
@@ -39,8 +40,11 @@ export async function replayRequest(
     judge: scenarioJudge(open),
     stepOf: (flow) => stepOf.get(flow)?.name ?? null,
   });
+  const changes = new ChangeClock(open, lockstep);
   for (const event of tape) {
+    changes.before(event);
     const flow = lockstep.apply(event);
+    changes.after(event);
     if (flow !== undefined) kept.add(flow.results);
     const pause = onEvent(event, flow);
     if (pause !== undefined) await pause;
@@ -49,7 +53,11 @@ export async function replayRequest(
   return {
     summary: {
       ...summary,
-      judgement: judgementOf(open, { results: kept.results, summary }),
+      judgement: judgementOf(open, {
+        results: kept.results,
+        syncs: changes.syncs,
+        summary,
+      }),
       ignored: {
         ...unreadKinds(tape, { ignored, kinds: stacks.map(kindsOf) }),
       },
@@ -58,6 +66,34 @@ export async function replayRequest(
     },
     lockstep,
   };
+}
+
+/** Asks the stacks what they write, before and after each change of a judged scenario. */
+class ChangeClock {
+  /** By change, then by stack. */
+  readonly syncs: (readonly (SyncOutcome | null)[])[] = [];
+  readonly #changes: OpenRequest["changes"];
+  readonly #lockstep: Lockstep;
+
+  constructor({ id, changes }: OpenRequest, lockstep: Lockstep) {
+    this.#changes = id === null ? [] : changes;
+    this.#lockstep = lockstep;
+  }
+
+  before({ position }: Event): void {
+    const next = this.#changes[this.syncs.length];
+    if (next?.start === position) this.#lockstep.sync();
+  }
+
+  after({ position }: Event): void {
+    for (;;) {
+      const next = this.#changes[this.syncs.length];
+      if (next?.end !== position + 1) return;
+      // A change without events has nothing before it that would have asked.
+      if (next.start === next.end) this.#lockstep.sync();
+      this.syncs.push(this.#lockstep.sync());
+    }
+  }
 }
 
 /** Kinds of objects that one of the plugins of a stack reads. */
@@ -128,9 +164,10 @@ function scenarioJudge(open: OpenRequest): Judge {
 }
 
 function judgementOf(
-  { id, scenario, stacks, stepOf, otherStacks }: OpenRequest,
-  { results, summary }: {
+  { id, scenario, stacks, stepOf, changes, otherStacks }: OpenRequest,
+  { results, syncs, summary }: {
     readonly results: readonly (readonly FlowResult[])[] | null;
+    readonly syncs: ChangeClock["syncs"];
     readonly summary: Pick<Summary, "stacks">;
   },
 ): Judgement | null {
@@ -139,12 +176,14 @@ function judgementOf(
     stack: name,
     results: results[index]!,
     hash: summary.stacks[index]!.hash,
+    syncs: syncs.map((sync) => sync[index] ?? null),
   }));
-  return toJudgement(judgeScenario(scenario, runs, { stepOf, otherStacks }));
+  const judging = { stepOf, changes, otherStacks };
+  return toJudgement(judgeScenario(scenario, runs, judging));
 }
 
 function toJudgement(
-  { status, reason, failures, divergences }: ScenarioReport,
+  { status, reason, failures, divergences, changes }: ScenarioReport,
 ): Judgement {
   const expected = divergences.filter((one) => one.expected).length;
   return {
@@ -153,5 +192,12 @@ function toJudgement(
     failures: [...failures],
     expected,
     unexpected: divergences.length - expected,
+    changes: changes.map(({ step, stacks }) => ({
+      step,
+      stacks: stacks.map(({ stack, sync }) => ({
+        stack,
+        sync: sync === null ? null : { ...sync, silent: [...sync.silent] },
+      })),
+    })),
   };
 }
