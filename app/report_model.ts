@@ -3,13 +3,12 @@ import type { Divergence } from "../core/diff/divergence.ts";
 import {
   decidingRule,
   type ReportCause,
-  type ReportChange,
   type ReportFailure,
   type ReportModel,
   type ReportSection,
   type ReportUnknown,
 } from "../core/report/report_model.ts";
-import { syncText } from "../core/report/sync_text.ts";
+import { reportChanges } from "../core/report/sync_text.ts";
 import type {
   JudgedDivergence,
   ScenarioReport,
@@ -103,12 +102,7 @@ function scenarioSection({ report, runs }: ScenarioRun): ReportSection {
     // Unexpected divergences are among the causes.
     failures: report.failures.filter(({ kind }) => kind !== "divergence")
       .map((failure): ReportFailure => ({ ...failure, level: "error" })),
-    changes: report.changes.flatMap(({ step, stacks }): ReportChange[] => {
-      const said = stacks.flatMap(({ stack, sync }) =>
-        sync === null ? [] : [{ stack, written: syncText(sync) }]
-      );
-      return said.length === 0 ? [] : [{ step, stacks: said }];
-    }),
+    changes: reportChanges(report.changes),
     unknowns: scenarioUnknowns(report),
   };
 }

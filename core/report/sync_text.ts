@@ -1,3 +1,4 @@
+import type { ReportChange } from "./report_model.ts";
 import { type SyncOutcome, type WriteKind, WRITES } from "../replay/sync.ts";
 
 const NAMES: Readonly<Record<WriteKind, string>> = {
@@ -17,4 +18,22 @@ export function syncText({ written, full, silent }: SyncOutcome): string {
   });
   const known = parts.length === 0 ? "nothing" : parts.join(" + ");
   return silent.length === 0 ? known : `${known} (not ${silent.join(", ")})`;
+}
+
+/** Changes in words; those that no stack says anything of are left out. */
+export function reportChanges(
+  changes: readonly {
+    readonly step: string;
+    readonly stacks: readonly {
+      readonly stack: string;
+      readonly sync: SyncOutcome | null;
+    }[];
+  }[],
+): ReportChange[] {
+  return changes.flatMap(({ step, stacks }): ReportChange[] => {
+    const said = stacks.flatMap(({ stack, sync }) =>
+      sync === null ? [] : [{ stack, written: syncText(sync) }]
+    );
+    return said.length === 0 ? [] : [{ step, stacks: said }];
+  });
 }

@@ -10,6 +10,7 @@ import {
   type ReportSection,
 } from "../../../core/report/report_model.ts";
 import { sarifReport } from "../../../core/report/sarif.ts";
+import { reportChanges } from "../../../core/report/sync_text.ts";
 import type { RunPlace } from "../protocol.ts";
 import type { OpenRequest } from "./open_scenario.ts";
 import type { RequestReplay } from "./replay_request.ts";
@@ -45,6 +46,7 @@ export function runReport(
     failures: (judgement?.failures ?? [])
       .filter(({ kind }) => kind !== "divergence")
       .map((failure) => ({ ...failure, level: "error" })),
+    changes: reportChanges(judgement?.changes ?? []),
     unknowns: unknowns.map((one) => ({ ...one, at: null })),
   };
   const notes = [

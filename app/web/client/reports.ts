@@ -10,6 +10,7 @@ import {
   type ReportModel,
 } from "../../../core/report/report_model.ts";
 import { sarifReport } from "../../../core/report/sarif.ts";
+import { reportChanges } from "../../../core/report/sync_text.ts";
 import type { Hop } from "../../../core/replay/hop.ts";
 import type { FlowRow } from "../../server/schemas.ts";
 import type { Session } from "./session.ts";
@@ -91,6 +92,7 @@ export function reportModel(session: Session): ReportModel {
             kind !== "divergence" && (stack ?? right) === right
           )
           .map((failure) => ({ ...failure, level: "error" as const })),
+        changes: reportChanges(facts?.judgement?.changes ?? []),
         unknowns: (facts?.unknowns ?? [])
           .filter(({ stack }) => stack === right || stack === baseline)
           .map((unknown) => ({ ...unknown, at: null })),
