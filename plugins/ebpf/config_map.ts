@@ -98,12 +98,13 @@ export function readConfigMap(
       put(values, { path: path.split("."), value: legacy(key, value) });
     }
   }
-  const { version, audit, dnsAnswers, fromConfigMap } = options;
+  const { version, audit, dnsAnswers, fromConfigMap, dumps } = options;
   const checked = optionsSchema.safeParse({
     version,
     audit,
     dnsAnswers,
     fromConfigMap,
+    dumps,
     values,
   });
   if (!checked.success) {

@@ -29,6 +29,10 @@ export function connect(path: NodeDatapath): Handler {
     if (frontend === undefined || skipped(frontend, { path, packet })) {
       return undefined;
     }
+    const { unmodelled, rule } = frontend;
+    if (unmodelled !== null) {
+      return { kind: "unknown", reason: unmodelled, rule };
+    }
     const backend = keptPeer(packet, context) ??
       picked(frontend, { path, context, inHost });
     if (backend === undefined) {

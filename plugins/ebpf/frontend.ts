@@ -35,9 +35,8 @@ export interface SourceRanges {
 const RANGES_POLICY = "service.cilium.io/src-ranges-policy";
 
 /** One address and port that is load balanced. */
-export class Frontend {
+export interface Frontend {
   readonly type: FrontendType;
-  readonly service: Service | null;
   readonly rule: Rule;
   /** Names it in tables: `shop/web:http NodePort 4`. */
   readonly key: string;
@@ -45,6 +44,28 @@ export class Frontend {
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
   readonly sourceRanges: SourceRanges | null;
+  /** Why what becomes of its traffic is not known; null when it is. */
+  readonly unmodelled: string | null;
+  /**
+   * The backends on a node's map. In the external scope, that of packets off
+   * the wire, `externalTrafficPolicy: Local` keeps those of the node; in the
+   * internal scope, that of the node's own pods and processes, all count
+   * unless both policies are local (lb4_lookup_service, the scope switch).
+   */
+  backends(node: string, scope: "internal" | "external"): BackendSet;
+  isLocal(scope: "internal" | "external"): boolean;
+}
+
+/** A frontend of the manifests' Services and pods. */
+class ServiceFrontend implements Frontend {
+  readonly type: FrontendType;
+  readonly service: Service | null;
+  readonly rule: Rule;
+  readonly key: string;
+  readonly protocol: Protocol;
+  readonly affinityNs: number | null;
+  readonly sourceRanges: SourceRanges | null;
+  readonly unmodelled = null;
   readonly #endpoints: () => readonly PortEndpoint[];
   readonly #sets = new Map<string, BackendSet>();
   readonly #clock: ChangeClock;
@@ -74,12 +95,6 @@ export class Frontend {
     this.sourceRanges = init.sourceRanges ?? null;
   }
 
-  /**
-   * The backends on a node's map. In the external scope, that of packets off
-   * the wire, `externalTrafficPolicy: Local` keeps those of the node; in the
-   * internal scope, that of the node's own pods and processes, all count
-   * unless both policies are local (lb4_lookup_service, the scope switch).
-   */
   backends(node: string, scope: "internal" | "external"): BackendSet {
     const local = this.isLocal(scope);
     const key = local ? node : "";
@@ -135,7 +150,7 @@ export function serviceFrontend(
   const ranges = service.loadBalancerSourceRanges;
   const ranged = ranges.length > 0 &&
     (type === "LoadBalancer" || at.rangesForAll);
-  return new Frontend({
+  return new ServiceFrontend({
     type,
     service,
     key: `${name}:${port.port}/${port.protocol} ${type} ${family}`,
@@ -182,7 +197,7 @@ export function hostPortFrontend(
     pod: `${pod.namespace}/${pod.name}`,
     zoneHints: [],
   }];
-  return new Frontend({
+  return new ServiceFrontend({
     type: "HostPort",
     protocol,
     service: null,

@@ -73,9 +73,9 @@ export class MaglevTables {
     );
     const shares = new Array<number>(set.backends.length).fill(0);
     for (const id of table) shares[id - 1]!++;
-    const weighted = set.weighted.map(({ backend }, index) => ({
-      backend,
-      weight: shares[index]!,
+    const weighted = shares.map((weight, index) => ({
+      backend: set.weighted[index]!.backend,
+      weight,
     }));
     if (this.#spreads.size >= MOST_TABLES) {
       const [oldest] = this.#spreads.keys();

@@ -105,6 +105,8 @@ export const optionsSchema = z.strictObject({
     /** `CiliumNetworkPolicy shop/deny-all`, as rules name them. */
     policies: z.array(z.string()).default([]),
   }).prefault({}),
+  /** Whether dumps of a node's maps are run in place of what would be computed for it. */
+  dumps: z.enum(["run", "ignore"]).default("run"),
   /** The ConfigMap cilium-config on the tape counts in place of the values. */
   fromConfigMap: flag.default(false),
   /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */

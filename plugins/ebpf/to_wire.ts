@@ -3,7 +3,7 @@ import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
-import { PASSED, Tracker } from "./tracking.ts";
+import { PASSED, type Tracker } from "./tracking.ts";
 
 /** VXLAN over IPv4: outer IP 20, UDP 8, VXLAN 8, inner Ethernet 14; Geneve without options is as long. */
 const TUNNEL_BYTES = 50;
@@ -15,7 +15,7 @@ const TUNNEL_BYTES = 50;
  * mode what is for a pod is wrapped.
  */
 export function toWire(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   const { settings } = path;
   return function toWire(packet, context) {
     const change = translate(packet, { path, context, tracker });
@@ -44,13 +44,14 @@ function translate(
     const { connection, state } = tracker.look(packet, context);
     if (connection !== null && state === "reply") {
       const { original, mark } = connection;
-      return (mark & PASSED.nodePort) === 0 ? undefined : {
+      const rule = path.reverse(connection);
+      return (mark & PASSED.nodePort) === 0 || rule === null ? undefined : {
         kind: "rewrite",
         change: {
           source: original.destination,
           sourcePort: original.destinationPort,
         },
-        rule: { name: "cilium_lb4_reverse_nat" },
+        rule,
       };
     }
   }

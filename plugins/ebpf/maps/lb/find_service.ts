@@ -2,12 +2,16 @@ import type { Ip } from "../../../../core/packet/ip.ts";
 import {
   BACKEND_KEY,
   LB4_BACKEND,
+  LB4_KEY,
+  LB4_REVERSE_NAT,
   LB6_BACKEND,
+  LB6_KEY,
+  LB6_REVERSE_NAT,
   LB_SERVICE,
   partsOfMaster,
   REVERSE_NAT_KEY,
 } from "../lb_layouts.ts";
-import { type LbAddress, SCOPE } from "./lb_address.ts";
+import { type LbAddress, protocolName, SCOPE } from "./lb_address.ts";
 import { BACKEND_STATES, type LbMaps, serviceKey } from "./lb_maps.ts";
 import { SERVICE_FLAG } from "./service_flags.ts";
 
@@ -52,6 +56,21 @@ export function findService(
   return inner === undefined ? undefined : { ...inner, lookups: 2 };
 }
 
+/** Every frontend of a family, in each of its scopes. */
+export function frontendsIn(maps: LbMaps, family: 4 | 6): FoundService[] {
+  const layout = family === 4 ? LB4_KEY : LB6_KEY;
+  return [...maps[family].services.entries()].flatMap(({ key }) => {
+    const { address, dport, proto, scope, backend_slot } = layout.decode(key);
+    if (backend_slot !== 0) return [];
+    return read(maps, {
+      ip: address,
+      port: dport,
+      protocol: protocolName(proto),
+      scope: scope === SCOPE.internal ? SCOPE.internal : SCOPE.external,
+    }) ?? [];
+  });
+}
+
 /** The backend in a slot of a frontend: one lookup of the services map and one of the backends. */
 export function backendInSlot(
   maps: LbMaps,
@@ -77,6 +96,19 @@ export function backendById(
   const { address, port, flags } = (family === 4 ? LB4_BACKEND : LB6_BACKEND)
     .decode(value);
   return { id, ip: address, port, state: BACKEND_STATES[flags] ?? "active" };
+}
+
+/** The address and port that an id is translated back to. */
+export function frontendOfId(
+  maps: LbMaps,
+  family: 4 | 6,
+  id: number,
+): { readonly ip: Ip; readonly port: number } | undefined {
+  const value = maps[family].reverseNat.lookup(REVERSE_NAT_KEY.encode({ id }));
+  if (value === undefined) return undefined;
+  const { address, port } = (family === 4 ? LB4_REVERSE_NAT : LB6_REVERSE_NAT)
+    .decode(value);
+  return { ip: address, port };
 }
 
 /** The id in a place of a frontend's Maglev table; the place is the packet's hash modulo the table's size. */
