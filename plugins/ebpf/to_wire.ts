@@ -1,6 +1,7 @@
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
+import type { Doubt } from "./live/live_node.ts";
 import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
 import { PASSED, type Tracker } from "./tracking.ts";
@@ -20,6 +21,8 @@ export function toWire(path: NodeDatapath): Handler {
   return function toWire(packet, context) {
     const change = translate(packet, { path, context, tracker });
     if (settings.tunnel === null || !isOverlaid(context)) return change;
+    const doubt = tunnelDoubt(packet, path, context);
+    if (doubt !== null) return { kind: "unknown", ...doubt };
     const wrapped: Action = {
       kind: "encapsulate",
       by: settings.tunnel,
@@ -62,6 +65,16 @@ function translate(
 
 function isOverlaid({ route }: HookContext): boolean {
   return route?.kind === "wire" && route.overlaid;
+}
+
+function tunnelDoubt(
+  { destination }: Packet,
+  { live }: NodeDatapath,
+  { route }: HookContext,
+): Doubt | null {
+  return live === null || route?.kind !== "wire" || route.node === null
+    ? null
+    : live.tunnelDoubt(destination, route.node);
 }
 
 /**

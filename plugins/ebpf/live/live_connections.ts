@@ -14,12 +14,16 @@ import {
   TUPLE_FLAG,
 } from "../maps/conntrack_layouts.ts";
 import type { Values } from "../maps/layout.ts";
+import { AFFINITY, type Affinity, remember } from "../pick_backend.ts";
 import { PASSED } from "../tracking.ts";
+import type { KeptAffinity } from "./live_affinity.ts";
 
 /** What of a node decides what its entries stand for. */
 export interface ConnectionGround {
   /** In name's order. */
   readonly maps: readonly BpfMap[];
+  /** Clients that are kept at a backend. */
+  affinities(): readonly KeptAffinity[];
   /** When they were loaded, in ns of the tape. */
   readonly loadedNs: number;
   /** Tells this load from those before it on the same node. */
@@ -88,6 +92,11 @@ export class LiveConnections {
     this.#seeds ??= seedsOf(this.#ground);
     for (const seed of this.#seeds) this.#put(seed, conntrack, context.nowNs);
     conntrack.opened = opened;
+    const affinities = context.table<Affinity>(AFFINITY);
+    for (const { key, backend, ageNs } of this.#ground.affinities()) {
+      const usedNs = this.#ground.loadedNs - ageNs;
+      remember(affinities, key, { backend, usedNs });
+    }
   }
 
   #put(

@@ -1,10 +1,12 @@
+import type { Node } from "../../../core/cluster/model.ts";
 import type { Ip } from "../../../core/packet/ip.ts";
 import type { Judgement } from "../../../core/policy/judgement.ts";
 import type { Party } from "../../../core/policy/party.ts";
 import type { PolicyDirection } from "../../../core/policy/policy.ts";
 import type { PolicyIndex } from "../../../core/policy/policy_index.ts";
+import type { Rule } from "../../../core/source.ts";
 import type { NodeMaps } from "../dumps/loaded_dumps.ts";
-import { findEndpoint } from "../maps/find_endpoint.ts";
+import { findEndpoint, findIdentity } from "../maps/find_endpoint.ts";
 import type { AgentObjects } from "./agent_objects.ts";
 import type { LiveConnections } from "./live_connections.ts";
 import type { LiveIdentities } from "./live_identities.ts";
@@ -23,13 +25,19 @@ export interface LiveQuestion {
   readonly port: number;
 }
 
+/** Something that is not known, and where that shows. */
+export interface Doubt {
+  readonly reason: string;
+  readonly rule: Rule;
+}
+
 /** What a node's dumps put in the place of what would be computed for it. */
 export class LiveNode {
   readonly services: LiveServices | null;
   readonly connections: LiveConnections | null;
   readonly identities: LiveIdentities;
   readonly #node: string;
-  readonly #endpoints: NodeMaps["endpoints"];
+  readonly #maps: NodeMaps;
   readonly #agents: AgentObjects;
   readonly #policies: ReadonlyMap<number, LivePolicy>;
   readonly #index: PolicyIndex;
@@ -50,7 +58,7 @@ export class LiveNode {
     this.connections = init.connections;
     this.identities = init.identities;
     this.#node = init.node;
-    this.#endpoints = init.maps.endpoints;
+    this.#maps = init.maps;
     this.#agents = init.agents;
     this.#index = init.index;
     this.#audits = init.audits;
@@ -99,10 +107,30 @@ export class LiveNode {
     );
   }
 
+  /**
+   * Why it is not known where a packet comes out of the tunnel; null when the
+   * ipcache, if there is one, sends it to the node that it is for.
+   */
+  tunnelDoubt(destination: Ip, to: Node): Doubt | null {
+    const { ipcache } = this.#maps;
+    if (ipcache === null) return null;
+    const end = findIdentity(ipcache, destination)?.tunnelEndpoint ?? null;
+    if (end !== null && to.internalIps.some((ip) => ip.equals(end))) {
+      return null;
+    }
+    return {
+      reason: end === null
+        ? `the ipcache of ${this.#node} has no tunnel endpoint for ${destination}`
+        : `the ipcache of ${this.#node} sends ${destination} to ${end}, which is not ${to.name}`,
+      rule: { name: `cilium_ipcache_v2 ${destination}` },
+    };
+  }
+
   #endpointOf(ip: Ip): number | undefined {
-    return this.#endpoints === null
+    const { endpoints } = this.#maps;
+    return endpoints === null
       ? this.#agents.endpoints.get(ip.text)?.id ?? undefined
-      : findEndpoint(this.#endpoints, ip);
+      : findEndpoint(endpoints, ip);
   }
 
   /** A map says that a proxy is asked, and not what the proxy asks: that is on the tape. */

@@ -19,6 +19,7 @@ import { SERVICE_FLAG } from "../maps/lb/service_flags.ts";
 import type { Settings } from "../options.ts";
 import type { Frontends } from "../service_map.ts";
 import { type AgentObjects, readAgentObjects } from "./agent_objects.ts";
+import { keptAffinities } from "./live_affinity.ts";
 import { LiveConnections } from "./live_connections.ts";
 import { LiveIdentities } from "./live_identities.ts";
 import { LiveNode } from "./live_node.ts";
@@ -142,12 +143,15 @@ function connectionsOf(
     readonly path: NodeDatapath;
   },
 ): LiveConnections | null {
-  if (connections.length === 0) return null;
+  const hasAffinities = maps.has("cilium_lb4_affinity") ||
+    maps.has("cilium_lb6_affinity");
+  if (connections.length === 0 && !hasAffinities) return null;
   let frontends: ReadonlyMap<string, Backend> | null = null;
   const hasReverse = (family: 4 | 6) =>
     maps.has(`cilium_lb${family}_reverse_nat`);
   return new LiveConnections({
     maps: connections,
+    affinities: () => keptAffinities({ maps, services }),
     loadedNs: Math.max(...dumps.map(({ timeNs }) => timeNs)),
     load: dumps.length,
     isLocalPod: (ip) => path.isLocalPod(path.holderOf(ip)),

@@ -32,7 +32,11 @@ const IPCACHE = ipcache({
 function ipcache(entries: Readonly<Record<string, number>>) {
   return dump(JSON.stringify(Object.fromEntries(
     Object.entries(entries).map(([prefix, identity]) => [prefix, [
-      `identity=${identity} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`,
+      `identity=${identity} encryptkey=0 ${
+        prefix.startsWith("10.0.2.")
+          ? "tunnelendpoint=192.168.0.2 flags=hastunnel"
+          : "tunnelendpoint=0.0.0.0 flags=<none>"
+      }`,
     ]]),
   )));
 }
@@ -452,6 +456,70 @@ Deno.test("a dumped connection keeps its backend when the Service has others", (
     }));
   assertEquals(backend(41_000), "10.0.1.10 > 10.0.2.10:8080");
   assertEquals(backend(41_001), "10.0.1.10 > 10.0.1.11:8080");
+});
+
+Deno.test("a dumped affinity keeps a client at its backend, for as long as it lasts", () => {
+  const services = dump(JSON.stringify({
+    "10.96.0.3:80/TCP (0)": [
+      "0.0.0.0:0 (7) (0) [ClusterIP, sessionAffinity, non-routable] ",
+    ],
+    "10.96.0.3:80/TCP (1)": ["10.0.1.11:8080/TCP (7) (1)"],
+    "10.96.0.3:80/TCP (2)": ["10.0.2.10:8080/TCP (7) (2)"],
+  }));
+  // Client 10.0.1.10 of service 7, last used at a second, at a backend.
+  const entry = (client: number, used: number, backend: number) => ({
+    key: bytesOf([10, 0, 1, client, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]),
+    value: bytesOf([
+      ...[used & 255, used >> 8, 0, 0, 0, 0, 0, 0],
+      ...[backend, 0, 0, 0, 0, 0, 0, 0],
+    ]),
+  });
+  const backend = (used: number, id: number) =>
+    [1, 2, 3, 4].map((seed) =>
+      ending(runOne(SHOP, {
+        from: "pod/shop/client",
+        to: "tcp://10.96.0.3:80",
+        sourcePort: 40_000 + seed,
+        values: { sessionAffinity: true },
+        dumps: [
+          services,
+          dump(JSON.stringify([entry(10, used, id), entry(99, 40_000, 1)]), {
+            file: "cilium_lb4_affinity.json",
+          }),
+        ],
+      }))
+    ).join(" ");
+  const always = (ip: string) => Array(4).fill(`10.0.1.10 > ${ip}`).join(" ");
+  assertEquals(backend(39_000, 2), always("10.0.2.10:8080"));
+  assertEquals(backend(39_000, 1), always("10.0.1.11:8080"));
+  // Three hours have run out: whoever it was is not asked any more.
+  assertEquals(backend(1_000, 1), backend(1_000, 2));
+});
+
+function bytesOf(bytes: readonly number[]): string[] {
+  return bytes.map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
+}
+
+Deno.test("a tunnel that the ipcache leads elsewhere is not taken for the right one", () => {
+  const to = (tunnel: string) =>
+    runOne(SHOP, {
+      from: "pod/shop/client",
+      to: "tcp://10.0.2.10:8080",
+      values: { routingMode: "tunnel" },
+      dumps: [dump(JSON.stringify({
+        "10.0.1.10/32": [
+          "identity=7001 encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>",
+        ],
+        "10.0.2.10/32": [
+          `identity=7003 encryptkey=0 tunnelendpoint=${tunnel} flags=hastunnel`,
+        ],
+      }))],
+    }).outcome;
+  assertEquals(to("192.168.0.2").verdict, "forwarded");
+  assertEquals(
+    to("192.168.0.9").reason,
+    "the ipcache of n1 sends 10.0.2.10 to 192.168.0.9, which is not n2",
+  );
 });
 
 Deno.test("a missing entry of the reverse translation lets answers go as they are", () => {
