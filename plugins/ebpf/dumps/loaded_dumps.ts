@@ -33,6 +33,8 @@ export interface NodeMaps {
   readonly maps: ReadonlyMap<string, BpfMap>;
   /** Services and what belongs to them; null where no map of services was dumped. */
   readonly services: LbMaps | null;
+  /** The services are a list's, which tells neither terminating backends from others nor times of affinity. */
+  readonly listed: boolean;
   readonly ipcache: BpfMap | null;
   readonly endpoints: BpfMap | null;
   /** Policy maps by the number of their endpoint. */
@@ -99,6 +101,7 @@ export function nodeMaps(
   return {
     maps,
     services,
+    listed,
     ipcache: maps.get("cilium_ipcache_v2") ?? null,
     endpoints: maps.get("cilium_lxc") ?? null,
     policies,

@@ -89,17 +89,18 @@ export class LiveIdentities {
 
   /** Whom a number means, for an address it was found at; undefined when nothing tells. */
   partyOf(number: number, ip: Ip): Party | undefined {
-    const { holderOf, partyOf, roleOf, world } = this.#ground;
+    const { holderOf, roleOf, world } = this.#ground;
     const holder = holderOf(ip);
     const role = ROLES[number];
     if (role !== undefined) return roleOf(role);
     switch (kindOf(number)) {
-      case "node": {
-        if (number === RESERVED.kubeApiServer || holder.kind === "node") {
-          return holder.kind === "pod" ? undefined : partyOf(holder);
+      case "node":
+        if (holder.kind === "node") {
+          return number === IDENTITY.host ? holder.local : holder.remote;
         }
-        return undefined;
-      }
+        return number === RESERVED.kubeApiServer && holder.kind === "outside"
+          ? holder.party
+          : undefined;
       case "outside":
         return holder.kind === "outside" ? holder.party : world(ip.family);
       case "role":
@@ -119,6 +120,15 @@ export class LiveIdentities {
     const { ipcache, endpoints } = this.#ground;
     if (ipcache === null) return endpoints.get(ip.text)?.identity ?? undefined;
     return findIdentity(ipcache, ip)?.identity ?? this.#worldOf(ip.family);
+  }
+
+  /** Numbers that addresses have, each with one of them. */
+  *addresses(): Generator<readonly [number: number, ip: Ip]> {
+    for (const { key, value } of this.#ground.ipcache?.entries() ?? []) {
+      const { family, ip6 } = IPCACHE_KEY.decode(key);
+      const ip = addressOf(ip6, family === FAMILY_NUMBER[6] ? 6 : 4);
+      yield [REMOTE_ENDPOINT_INFO.decode(value).sec_identity, ip];
+    }
   }
 
   /** What an ipcache says of an address; undefined without one. */
@@ -167,7 +177,7 @@ export class LiveIdentities {
   #worldOf(family: 4 | 6): number {
     const { labels, ipcache } = this.#ground;
     const both = labels.has(RESERVED.world4) ||
-      ipcache !== null && this.#addresses().has(RESERVED.world4);
+      ipcache !== null && this.#partiesByNumber().has(RESERVED.world4);
     if (!both) return IDENTITY.world;
     return family === 4 ? RESERVED.world4 : RESERVED.world6;
   }
@@ -186,12 +196,12 @@ export class LiveIdentities {
       }
       return example && partyOfPod(podOfLabels(own, example));
     }
-    const [first, ...others] = this.#addresses().get(number) ?? [];
+    const [first, ...others] = this.#partiesByNumber().get(number) ?? [];
     return others.length > 0 ? undefined : first;
   }
 
   /** Parties of the pods that have a number's addresses. */
-  #addresses(): ReadonlyMap<number, ReadonlySet<Party>> {
+  #partiesByNumber(): ReadonlyMap<number, ReadonlySet<Party>> {
     return this.#byAddress ??= this.#readAddresses();
   }
 
@@ -219,7 +229,7 @@ export class LiveIdentities {
     if (this.#numberOfParty !== null) return this.#numberOfParty;
     const numbers = new Map<Party, number>();
     const doubtful = new Set<Party>();
-    for (const [number, parties] of this.#addresses()) {
+    for (const [number, parties] of this.#partiesByNumber()) {
       for (const party of parties) {
         if (numbers.has(party)) doubtful.add(party);
         numbers.set(party, number);

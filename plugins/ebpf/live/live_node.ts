@@ -77,7 +77,7 @@ export class LiveNode {
    */
   judge(subject: Party, question: LiveQuestion): Judgement {
     if (this.#policies.size === 0) return this.#compute(subject, question);
-    const endpoint = this.#endpointOf(question.self);
+    const endpoint = this.endpointOf(question.self);
     if (endpoint === undefined) {
       return undecided(
         `policy maps of ${this.#node} were loaded, and nothing says which endpoint ${question.self} is`,
@@ -126,7 +126,8 @@ export class LiveNode {
     };
   }
 
-  #endpointOf(ip: Ip): number | undefined {
+  /** The number of the node's endpoint with an address; undefined when nothing says. */
+  endpointOf(ip: Ip): number | undefined {
     const { endpoints } = this.#maps;
     return endpoints === null
       ? this.#agents.endpoints.get(ip.text)?.id ?? undefined

@@ -23,6 +23,8 @@ export interface FoundService {
   readonly id: number;
   /** Backends that take new connections: slots from 1 to this. */
   readonly count: number;
+  /** Backends in the slots after those, which only connections that they have keep. */
+  readonly terminating: number;
   readonly flags: number;
   readonly affinityTimeoutS: number;
   /** 0: whatever the node is set to. */
@@ -135,6 +137,7 @@ function read(maps: LbMaps, address: LbAddress): FoundService | undefined {
     address,
     id: service.rev_nat_index,
     count: service.count,
+    terminating: service.qcount,
     flags: service.flags | service.flags2 << 8,
     affinityTimeoutS,
     algorithm,
