@@ -14,6 +14,7 @@ import {
   nodeAddresses,
 } from "./node_addresses.ts";
 import type { Settings } from "./options.ts";
+import { PolicyMapRoom } from "./policy_map_room.ts";
 import { ServiceMap } from "./service_map.ts";
 
 /** Makes of a cluster and its policies what the datapath needs, again after every change. */
@@ -78,6 +79,7 @@ export class Compiler {
         ...live.warnings(),
       ],
       live,
+      room: new PolicyMapRoom({ index: policies.index, cluster, settings }),
       settings,
       cluster,
       policies,

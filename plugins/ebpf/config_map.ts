@@ -37,6 +37,9 @@ const VALUES: Readonly<Record<string, string>> = {
   "tunnel-protocol": "tunnelProtocol",
   "enable-session-affinity": "sessionAffinity",
   "enable-l7-proxy": "l7Proxy",
+  "bpf-policy-map-max": "bpf.policyMapMax",
+  "enable-endpoint-lockdown-on-policy-overflow":
+    "endpointLockdownOnMapOverflow",
 };
 
 /** Beginnings of keys that decide nothing which is modelled here, or that another plugin models. */

@@ -18,6 +18,7 @@ import type { NodeAddresses } from "./node_addresses.ts";
 import type { Settings } from "./options.ts";
 import type { LiveNode, LiveQuestion } from "./live/live_node.ts";
 import type { LiveNodes } from "./live/live_nodes.ts";
+import type { PolicyMapRoom } from "./policy_map_room.ts";
 import type { Frontends, ServiceMap } from "./service_map.ts";
 import { Tracker } from "./tracking.ts";
 
@@ -29,6 +30,8 @@ export interface Compiled {
   readonly cluster: ClusterView;
   readonly policies: CompiledPolicies;
   readonly services: ServiceMap;
+  /** Whether entries of policies have room in the maps. */
+  readonly room: PolicyMapRoom;
   /** Nodes of which dumps were loaded. */
   readonly live: LiveNodes;
   readonly names: DnsNames;
@@ -69,6 +72,7 @@ export class NodeDatapath {
   readonly #hostDevices: ReadonlyMap<string, Holder>;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
   readonly #identities: string[] = [];
+  readonly #room: PolicyMapRoom;
 
   constructor(compiled: Compiled, node: Node) {
     this.node = node;
@@ -79,6 +83,7 @@ export class NodeDatapath {
     this.names = compiled.names;
     this.maglev = compiled.maglev;
     this.index = compiled.policies.index;
+    this.#room = compiled.room;
     this.inspects = compiled.inspects;
     this.#reservedOf = compiled.policies.reservedOf;
     const ofFamily = (family: 4 | 6) =>
@@ -149,9 +154,9 @@ export class NodeDatapath {
 
   /** What policies say of a packet of one of the node's pods. */
   judge(subject: Party, question: LiveQuestion): Judgement {
-    return this.live === null
-      ? this.index.judgeParties(subject, question)
-      : this.live.judge(subject, question);
+    if (this.live !== null) return this.live.judge(subject, question);
+    return this.#room.insteadFor(subject) ??
+      this.index.judgeParties(subject, question);
   }
 
   /** Looks packets up in the node's connection tracking. */
@@ -182,6 +187,14 @@ export class NodeDatapath {
       party,
       this.#reservedOf(party),
     );
+  }
+
+  /** The identity, in words, that the node takes a party with an address for. */
+  identityAt(party: Party, ip: Ip): string {
+    const seen = this.live === null ? party : this.live.seen(party, ip);
+    return typeof seen === "number"
+      ? `identity ${seen}`
+      : this.identityOf(seen);
   }
 
   /** Whether a proxy of this node may have a pod's or an ingress address as its own. */

@@ -201,7 +201,7 @@ function judge(
   },
 ): Action | undefined {
   context.charge("lpmLookups", 1);
-  context.sawIdentity(path.identityOf(party));
+  context.sawIdentity(path.identityAt(party, packet.source));
   const holder = path.holderOf(destination);
   if (
     holder.kind === "outside" && path.cluster.isPodAddress(destination)

@@ -76,7 +76,7 @@ function judge(
   const receiver = path.holderOf(packet.destination);
   if (receiver.kind !== "pod") return undefined;
   const peer = path.senderOf(packet, context);
-  context.sawIdentity(path.identityOf(peer));
+  context.sawIdentity(path.identityAt(peer, packet.source));
   const judgement = path.judge(receiver.party, {
     direction: "ingress",
     self: packet.destination,

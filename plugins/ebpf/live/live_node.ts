@@ -174,8 +174,18 @@ export class LiveNode {
     });
   }
 
+  /** Whom the node takes a party with an address for; the number alone where nothing says whose it is. */
+  seen(party: Party, address: Ip): Party | number {
+    const number = this.#numberOfPeer({ peer: party, address });
+    return number === undefined
+      ? party
+      : this.identities.partyOf(number, address) ?? number;
+  }
+
   /** The number that the ipcache has for a peer; undefined where none was dumped, or a mark or a tunnel says who it is. */
-  #numberOfPeer({ peer, address }: LiveQuestion): number | undefined {
+  #numberOfPeer(
+    { peer, address }: Pick<LiveQuestion, "peer" | "address">,
+  ): number | undefined {
     const { identities } = this;
     return identities.tellsAddresses && identities.speaksFor(peer, address)
       ? identities.numberInIpcache(address)

@@ -73,7 +73,7 @@ export class LivePolicy {
     return same ? first : undefined;
   }
 
-  /** What is cited where the map has no entry, or none that is known. */
+  /** What is cited where it is not known which entry decides. */
   rule(direction: PolicyDirection, text: string): Rule {
     return { name: `${this.#name} ${direction}`, text };
   }
@@ -93,11 +93,12 @@ export class LivePolicy {
     const egress = direction === "egress";
     const found = this.#map.findEntry({ identity, egress, protocol, port });
     if (found === undefined) {
-      const text = `no entry for identity ${identity}, ${
-        portText(protocol, port)
-      }`;
+      const asked = `${identity} ${portText(protocol, port)}`;
       return {
-        judgement: { ...DENIED, rule: this.rule(direction, text) },
+        judgement: {
+          ...DENIED,
+          rule: { name: `${this.#name} ${direction} ${asked} (no entry)` },
+        },
         redirected: 0,
       };
     }

@@ -125,9 +125,9 @@ Deno.test("a policy map whose peer has no entry denies by default", () => {
     ...TO_NEAR,
     dumps: [ENDPOINTS, IPCACHE, policyMap(12, [{ identity: 1 }])],
   });
-  assertEquals([outcome.reason, outcome.rule?.text], [
+  assertEquals([outcome.reason, outcome.rule?.name], [
     "POLICY_DENIED",
-    "no entry for identity 7001, 8080/TCP",
+    "cilium_policy_v2_00012 ingress 7001 8080/TCP (no entry)",
   ]);
 });
 
@@ -245,7 +245,10 @@ Deno.test("an ipcache says who a peer is, and policies of the tape judge that", 
     "forwarded",
   );
   // The entry is missing: to this node the pod is the world.
-  assertEquals(verdict(rest).verdict, "dropped");
+  assertEquals(
+    [verdict(rest).verdict, verdict(rest).identity],
+    ["dropped", "reserved:world"],
+  );
   assertEquals(
     verdict({ ...rest, "10.0.1.10/32": 7009, "10.0.9.9/32": 7009 }).verdict,
     "forwarded",
