@@ -4,6 +4,7 @@ export const DUMP_FORMATS = [
   "ipset-save",
   "wg-dump",
   "cilium-bpf-lb",
+  "cilium-bpf-maglev",
   "cilium-bpf-policy",
   "cilium-bpf-ipcache",
   "cilium-bpf-endpoint",
@@ -20,6 +21,7 @@ export const DUMP_FORMAT_TEXTS: Readonly<Record<DumpFormat, string>> = {
   "ipset-save": "What ipset save printed.",
   "wg-dump": "What wg show all dump printed.",
   "cilium-bpf-lb": "What cilium-dbg bpf lb list -o json printed.",
+  "cilium-bpf-maglev": "What cilium-dbg bpf lb maglev list -o json printed.",
   "cilium-bpf-policy":
     "What cilium-dbg bpf policy get ENDPOINT -o json printed, the endpoint's number last in the file's name; or get --all.",
   "cilium-bpf-ipcache": "What cilium-dbg bpf ipcache list -o json printed.",
@@ -44,6 +46,7 @@ const JSON_SHAPES: readonly (readonly [RegExp, DumpFormat])[] = [
     /^\{\s*"\[?[0-9a-fA-F.:]{2,45}\]?:\d{1,5}\/[A-Z]{3,4}(?:\/i)? \(\d{1,5}\)"/,
     "cilium-bpf-lb",
   ],
+  [/^\{\s*"\[\d{1,5}\]\/v[46]"\s*:/, "cilium-bpf-maglev"],
   [
     /^\{\s*"[0-9a-fA-F.:]{2,45}\/\d{1,3}(?:@\d{1,5})?"\s*:/,
     "cilium-bpf-ipcache",

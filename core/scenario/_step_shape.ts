@@ -155,6 +155,7 @@ const loadShape: Shape<LoadedDump> = refine(
     "ipset-save": dumpOf("ipset-save"),
     "wg-dump": dumpOf("wg-dump"),
     "cilium-bpf-lb": dumpOf("cilium-bpf-lb"),
+    "cilium-bpf-maglev": dumpOf("cilium-bpf-maglev"),
     "cilium-bpf-policy": dumpOf("cilium-bpf-policy"),
     "cilium-bpf-ipcache": dumpOf("cilium-bpf-ipcache"),
     "cilium-bpf-endpoint": dumpOf("cilium-bpf-endpoint"),

@@ -11,11 +11,13 @@ import { readEndpointList } from "./endpoint_list.ts";
 import { type IdentityLabels, readIdentityList } from "./identity_list.ts";
 import { readIpcacheList } from "./ipcache_list.ts";
 import { readLbList } from "./lb_list.ts";
+import { readMaglevList } from "./maglev_list.ts";
 import { readPolicyList, readPolicyLists } from "./policy_list.ts";
 
 /** Formats of dumps that stand in for what would be computed. */
 const MAP_DUMPS: readonly DumpFormat[] = [
   "cilium-bpf-lb",
+  "cilium-bpf-maglev",
   "cilium-bpf-policy",
   "cilium-bpf-ipcache",
   "cilium-bpf-endpoint",
@@ -53,8 +55,11 @@ interface ReadDump {
 /** What dumps were read as, so that a control change elsewhere does not read them again. */
 const read = new WeakMap<LoadedDump, ReadDump>();
 
-/** Maps whose ids a list of services makes up itself. */
+/** Maps whose ids, of backends, a list of services makes up itself. */
 const LISTED = /^cilium_lb[46]_(?:services_v2|backends_v3)$/;
+
+/** Maps of backends' ids by hash. */
+const TABLES = ["cilium_lb4_maglev", "cilium_lb6_maglev"] as const;
 
 /** Maps of connections. */
 const CONNECTIONS = /^cilium_ct(?:_any)?[46]_global$/;
@@ -87,6 +92,8 @@ export function nodeMaps(
     for (const [name, map] of found.maps) maps.set(name, map);
     for (const [id, labels] of found.identities) identities.set(id, labels);
   }
+  // A table of ids that a list does not have says nothing.
+  if (listed) { for (const name of TABLES) maps.delete(name); }
   const policies = new Map<number, PolicyMap>();
   for (const [name, map] of maps) {
     const endpoint = /^cilium_policy_v2_(\d{5})$/.exec(name)?.[1];
@@ -133,6 +140,10 @@ function readAny({ format, text, source }: LoadedDump): ReadDump {
       // The list has no other maps than these; what else there is stays computed.
       const { all } = readLbList(text, { file });
       return only(all.filter(({ spec }) => isListed(spec.name)));
+    }
+    case "cilium-bpf-maglev": {
+      const { v4, v6 } = readMaglevList(text, { file });
+      return only([v4, v6]);
     }
     case "cilium-bpf-ipcache":
       return only([readIpcacheList(text, { file })]);

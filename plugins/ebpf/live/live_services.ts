@@ -15,6 +15,7 @@ import {
   type FoundService,
   frontendOfId,
   frontendsIn,
+  maglevIds,
 } from "../maps/lb/find_service.ts";
 import { type LbMaps, serviceKey } from "../maps/lb/lb_maps.ts";
 import {
@@ -257,7 +258,7 @@ function unmodelledOf(
  * (lb4_lookup_backend_slot, DROP_NO_SERVICE).
  */
 function setOf(maps: LbMaps, service: FoundService): BackendSet {
-  const found = new Map<string, Backend & { weight: number }>();
+  const found = new Map<string, Backend & { weight: number; id: number }>();
   let lost = 0;
   for (let slot = 1; slot <= service.count; slot++) {
     const backend = backendInSlot(maps, service, slot);
@@ -265,10 +266,10 @@ function setOf(maps: LbMaps, service: FoundService): BackendSet {
       lost++;
       continue;
     }
-    const { ip, port } = backend;
+    const { ip, port, id } = backend;
     const text = formatEndpoint(ip, port);
     const known = found.get(text);
-    if (known === undefined) found.set(text, { ip, port, weight: 1 });
+    if (known === undefined) found.set(text, { ip, port, id, weight: 1 });
     else known.weight++;
   }
   const sorted = [...found].sort(([a], [b]) => compareText(a, b));
@@ -277,9 +278,14 @@ function setOf(maps: LbMaps, service: FoundService): BackendSet {
     weight,
   }));
   if (lost > 0) weighted.push({ backend: LOST, weight: lost });
+  const ids = maglevIds(maps, service);
+  const indexes = new Map(sorted.map(([, { id }], at) => [id, at + 1]));
   return {
     backends: sorted.map(([, { ip, port }]) => ({ ip, port })),
     weighted,
+    ...(ids === undefined
+      ? {}
+      : { table: ids.map((id) => indexes.get(id) ?? 0) }),
   };
 }
 

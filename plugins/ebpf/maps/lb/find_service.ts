@@ -113,19 +113,21 @@ export function frontendOfId(
   return { ip: address, port };
 }
 
-/** The id in a place of a frontend's Maglev table; the place is the packet's hash modulo the table's size. */
-export function maglevBackend(
+/** The ids in a frontend's Maglev table; a packet's place is its hash modulo the table's size. */
+export function maglevIds(
   maps: LbMaps,
   { address, id }: FoundService,
-  hash: number,
-): number | undefined {
+): Uint32Array | undefined {
   const inner = maps[address.ip.family].maglev.inner(
     REVERSE_NAT_KEY.encode({ id }),
   );
   const table = inner?.lookup(new Uint8Array(4));
   if (table === undefined) return undefined;
   const view = new DataView(table.buffer, table.byteOffset, table.length);
-  return view.getUint32(4 * (hash % (table.length / 4)), true);
+  return Uint32Array.from(
+    { length: table.length / 4 },
+    (_, at) => view.getUint32(4 * at, true),
+  );
 }
 
 function read(maps: LbMaps, address: LbAddress): FoundService | undefined {
