@@ -49,7 +49,10 @@ on bad input, 3 on an error of our own.`;
 const COMMAND = "drift";
 
 /** The command `drift`. */
-export function drift(args: readonly string[]): number {
+export function drift(
+  args: readonly string[],
+  { say = print }: { say?: (text: string) => void } = {},
+): number {
   const { values, positionals } = readArguments(args, {
     command: COMMAND,
     options: {
@@ -61,7 +64,7 @@ export function drift(args: readonly string[]): number {
     },
   });
   if (values.help) {
-    print(USAGE);
+    say(USAGE);
     return EXIT.ok;
   }
   if (positionals.length === 0) throw misuse(COMMAND, "DUMP is missing");
@@ -90,7 +93,7 @@ export function drift(args: readonly string[]): number {
     node,
     options: DRIFT_OPTIONS,
   });
-  print(
+  say(
     values.json
       ? JSON.stringify(
         {
@@ -164,4 +167,4 @@ function chosenNode(cluster: Cluster, name: string | undefined): Node {
   );
 }
 
-if (import.meta.main) await runMain(drift);
+if (import.meta.main) await runMain((args) => drift(args));

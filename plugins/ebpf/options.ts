@@ -31,7 +31,7 @@ const groups = {
     hostLegacyRouting: flag.default(false),
     lbExternalClusterIP: flag.default(false),
     lbSourceRangeAllTypes: flag.default(false),
-    // The agent's own bounds (pkg/option, LimitTableMin and PolicyMapMax).
+    // The agent's own bounds (pkg/option, PolicyMapMin and PolicyMapMax).
     policyMapMax: z.coerce.number().int().min(256).max(65_536).default(16_384),
   }),
   loadBalancer: z.looseObject({

@@ -64,9 +64,21 @@ const TABLES = ["cilium_lb4_maglev", "cilium_lb6_maglev"] as const;
 /** Maps of connections. */
 const CONNECTIONS = /^cilium_ct(?:_any)?[46]_global$/;
 
+/** Maps of clients and their backends. */
+const AFFINITIES = /^cilium_lb[46]_affinity$/;
+
 /** Whether a dump is one of these. */
 export function isMapDump({ format }: Pick<LoadedDump, "format">): boolean {
   return MAP_DUMPS.some((known) => known === format);
+}
+
+/** Whether a dump has what packets leave behind, connections or clients' backends, and not what an agent writes. */
+export function isOfState(
+  { format, source }: Pick<LoadedDump, "format" | "source">,
+): boolean {
+  if (format === "cilium-bpf-ct") return true;
+  const name = format === "bpftool-map" ? mapNameOf(source.file) ?? "" : "";
+  return CONNECTIONS.test(name) || AFFINITIES.test(name);
 }
 
 /**

@@ -82,9 +82,14 @@ export class LiveIdentities {
 
   /** The number of a party; undefined when nothing tells. The address counts when the party is who has it. */
   numberOf(party: Party, ip: Ip): number | undefined {
-    return this.speaksFor(party, ip)
-      ? this.#numberAt(ip) ?? this.#numberByLabels(party, ip)
-      : this.#numberByLabels(party, ip) ?? this.#numbersByAddress().get(party);
+    if (!this.speaksFor(party, ip)) {
+      return this.#numberByLabels(party, ip.family) ??
+        this.#numbersByAddress().get(party);
+    }
+    return this.#numberAt(ip) ??
+      (party.kind === "outside"
+        ? this.#numberByPrefix(ip)
+        : this.#numberByLabels(party, ip.family));
   }
 
   /** Whom a number means, for an address it was found at; undefined when nothing tells. */
@@ -151,8 +156,17 @@ export class LiveIdentities {
         party.names.length > 0;
   }
 
-  #numberByLabels(party: Party, ip: Ip): number | undefined {
-    const { reservedOf, labels } = this.#ground;
+  /** Of a node's list alone, which has the prefixes that its policies name; what agents write into the cluster has not. */
+  #numberByPrefix(ip: Ip): number | undefined {
+    const { labels } = this.#ground;
+    const listed = labels.has(IDENTITY.world) || labels.has(RESERVED.world4);
+    return listed
+      ? this.#prefixes.find(ip) ?? this.#worldOf(ip.family)
+      : undefined;
+  }
+
+  #numberByLabels(party: Party, family: 4 | 6): number | undefined {
+    const { reservedOf } = this.#ground;
     switch (party.kind) {
       case "role":
         return numberOfRole(party.role);
@@ -162,12 +176,9 @@ export class LiveIdentities {
           ? RESERVED.kubeApiServer
           : IDENTITY.remoteNode;
       }
-      case "outside": {
-        // Without a list there may be an identity for a prefix that has it.
-        if (party.prefix?.length === 0) return this.#worldOf(ip.family);
-        if (labels.size === 0) return undefined;
-        return this.#prefixes.find(ip) ?? this.#worldOf(ip.family);
-      }
+      case "outside":
+        // Told by a mark, it is the world and no prefix of it.
+        return party.prefix?.length === 0 ? this.#worldOf(family) : undefined;
       case "pod":
         return this.#numbers.get(podLabels(party).join());
     }

@@ -4,6 +4,7 @@ import type { Backend } from "../backend_set.ts";
 import { type CompiledPolicies, WORLD } from "../compile_policies.ts";
 import { LOOPBACK, type NodeDatapath } from "../datapath.ts";
 import {
+  isOfState,
   type LoadedDump,
   type NodeMaps,
   nodeMaps,
@@ -75,8 +76,17 @@ export class LiveNodes {
 
   /** What in the dumps does not go together, or has no room left. */
   warnings(): readonly string[] {
-    const { cluster } = this.#ground;
-    return [...cluster.nodes.keys()].flatMap((name) => {
+    const { cluster, dumps: all } = this.#ground;
+    if (all.length === 0) return [];
+    const strangers = new Set(
+      all.flatMap(({ dump: { node } }) =>
+        node === null || cluster.nodes.has(node) ? [] : [node]
+      ),
+    );
+    const nowhere = [...strangers].map((node) =>
+      `dumps of ${node} are of no use: there is no such node`
+    );
+    const found = [...cluster.nodes.keys()].flatMap((name) => {
       const dumps = this.#dumpsOf(name);
       if (dumps.length === 0) return [];
       const maps = nodeMaps(dumps.map(({ dump }) => dump), name);
@@ -85,11 +95,13 @@ export class LiveNodes {
         ...fullMaps(maps.maps, name),
       ];
     });
+    return [...nowhere, ...found];
   }
 
   /** Whether some dumped frontend keeps clients at their backend. */
   haveAffinity(): boolean {
-    const { cluster } = this.#ground;
+    const { cluster, dumps } = this.#ground;
+    if (dumps.length === 0) return false;
     return [...cluster.nodes.keys()].some((name) => {
       const { services } = nodeMaps(
         this.#dumpsOf(name).map(({ dump }) => dump),
@@ -146,14 +158,15 @@ function connectionsOf(
   const hasAffinities = maps.has("cilium_lb4_affinity") ||
     maps.has("cilium_lb6_affinity");
   if (connections.length === 0 && !hasAffinities) return null;
+  const last = dumps.findLastIndex(({ dump }) => isOfState(dump));
   let frontends: ReadonlyMap<string, Backend> | null = null;
   const hasReverse = (family: 4 | 6) =>
     maps.has(`cilium_lb${family}_reverse_nat`);
   return new LiveConnections({
     maps: connections,
     affinities: () => keptAffinities({ maps, services }),
-    loadedNs: Math.max(...dumps.map(({ timeNs }) => timeNs)),
-    load: dumps.length,
+    loadedNs: dumps[last]!.timeNs,
+    load: last,
     isLocalPod: (ip) => path.isLocalPod(path.holderOf(ip)),
     backendOf: (family, id) =>
       services === null ? undefined : backendById(services, family, id),

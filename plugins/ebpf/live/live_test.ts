@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../../core/errors.ts";
+import { Ip } from "../../../core/packet/ip.ts";
 import type { FlowResult } from "../../../core/replay/engine.ts";
 import {
   ciliumPolicy,
@@ -12,6 +13,8 @@ import {
   service,
   SHOP,
 } from "../_testing.ts";
+import { printBpftoolMap } from "../dumps/bpftool_map.ts";
+import { LbMaps } from "../maps/lb/lb_maps.ts";
 
 /** Of n1: `client` and `near` are its pods, endpoints 11 and 12. */
 const ENDPOINTS = dump(JSON.stringify({
@@ -523,6 +526,86 @@ Deno.test("a tunnel that the ipcache leads elsewhere is not taken for the right 
     to("192.168.0.9").reason,
     "the ipcache of n1 sends 10.0.2.10 to 192.168.0.9, which is not n2",
   );
+});
+
+Deno.test("an address outside has no number that only manifests tell", () => {
+  const lists = {
+    none: [],
+    list: [dump(JSON.stringify([
+      { id: 2, labels: ["reserved:world"] },
+      { id: 16_777_217, labels: ["cidr:203.0.113.0/24", "reserved:world"] },
+    ]))],
+  };
+  const verdict = (
+    list: keyof typeof lists,
+    entries: readonly Entry[],
+    from = "203.0.113.9",
+  ) =>
+    runOne(SHOP, {
+      from: `ip/${from}`,
+      via: "n1",
+      to: "tcp://10.0.1.11:8080",
+      dumps: [ENDPOINTS, policyMap(12, entries), ...lists[list]],
+    }).outcome.verdict;
+  const cidr = [{ identity: 16_777_217, port: 8080 }];
+  assertEquals(verdict("none", cidr), "unknown");
+  assertEquals(verdict("list", cidr), "forwarded");
+  assertEquals(verdict("list", cidr, "198.18.0.1"), "dropped");
+  assertEquals(verdict("list", [{ identity: 2 }], "198.18.0.1"), "forwarded");
+});
+
+Deno.test("a dumped connection is forgotten when its time has run out", () => {
+  const connections = dump(JSON.stringify([
+    connection("out", ["10.0.1.11", 8080, "10.0.1.10", 41_000]),
+  ]));
+  const denied = networkPolicy(
+    "none",
+    "{podSelector: {matchLabels: {app: near}}}",
+  );
+  const late = { ...TO_NEAR, sourcePort: 41_000, atNs: 9_000e9 };
+  const run = (dumps: readonly ReturnType<typeof dump>[]) =>
+    runOne([...SHOP, denied], { ...late, dumps }).outcome.verdict;
+  // 8,000 seconds were left of it.
+  assertEquals(run([connections]), "dropped");
+});
+
+Deno.test("a dumped Maglev table is what packets off the wire are looked up in", () => {
+  const maps = new LbMaps({ maxEntries: 100 });
+  const at = (ip: string, port: number) => ({
+    ip: Ip.of(ip),
+    port,
+    protocol: "TCP" as const,
+    scope: 0 as const,
+  });
+  const entry = { qcount: 0, rev_nat_index: 7, flags: 34 };
+  maps.putService(at("1.2.3.4", 80), 0, { ...entry, backend_id: 0, count: 2 });
+  for (const [id, ip] of [[21, "10.0.1.10"], [22, "10.0.1.11"]] as const) {
+    maps.putService(at("1.2.3.4", 80), id - 20, {
+      ...entry,
+      backend_id: id,
+      count: 0,
+    });
+    maps.putBackend(id, at(ip, 8080), { state: 0, zone: 0 });
+  }
+  const files = [maps[4].services, maps[4].backends].map((map) =>
+    dump(printBpftoolMap(map), { file: `${map.spec.name}.json` })
+  );
+  const backends = (table: string) =>
+    new Set(
+      Array.from({ length: 8 }, (_, one) =>
+        runOne(SHOP, {
+          from: "ip/203.0.113.9",
+          via: "n1",
+          to: "tcp://1.2.3.4:80",
+          sourcePort: 40_000 + one,
+          values: { ...REPLACED, loadBalancer: { algorithm: "maglev" } },
+          dumps: [...files, dump(`{"[7]/v4": ["${table}"]}`)],
+        }).outcome.backend),
+    );
+  assertEquals(backends("[22 22 22]"), new Set(["10.0.1.11:8080"]));
+  assertEquals(backends("[21 22 21]").size, 2);
+  // An id that no slot has leads nowhere.
+  assertEquals(backends("[99]"), new Set([null]));
 });
 
 Deno.test("a missing entry of the reverse translation lets answers go as they are", () => {
