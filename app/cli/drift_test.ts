@@ -72,11 +72,11 @@ Deno.test("drift() compares the maps of a node's dumps, and no dump of another k
   const folder = new URL("../../scenarios", import.meta.url).pathname;
   const cluster = [
     ...["--cluster", `${folder}/two-nodes.yaml`],
-    ...["--cluster", `${folder}/live-node/shop.yaml`],
+    ...["--cluster", `${folder}/samples/live-node/shop.yaml`],
     ...["--node", "n1"],
   ];
   const printed: string[] = [];
-  const exit = drift([`${folder}/live-node/n1`, ...cluster], {
+  const exit = drift([`${folder}/samples/live-node/n1`, ...cluster], {
     say: (text) => printed.push(text),
   });
   assertEquals(exit, 1);
