@@ -27,6 +27,8 @@ import { Progress, Throughput } from "./_terminal.ts";
 /** What a command line asks for. */
 export interface Comparing {
   readonly manifests: readonly ManifestFile[];
+  /** What takes the place of what stacks compute. */
+  readonly dumps: readonly NewEvent<"dump.loaded">[];
   readonly flows: readonly string[];
   /** The baseline first. */
   readonly stacks: readonly string[];
@@ -44,7 +46,7 @@ export async function replayRecordings(
   const { manifests, flows, where, limit, seed } = asked;
   checkFiles(flows);
   const read = importManifests(manifests);
-  const { events } = read;
+  const events = [...read.events, ...asked.dumps];
   const stacks: OpenStack[] = [];
   for (const name of asked.stacks) {
     stacks.push(await openStack(stackNamed(name)));

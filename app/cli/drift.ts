@@ -1,22 +1,32 @@
 import { Cluster } from "../../core/cluster/cluster.ts";
-import type { Node } from "../../core/cluster/model.ts";
+import type { KubeObject, Node } from "../../core/cluster/model.ts";
+import type { EventTypes } from "../../core/event.ts";
 import { importManifests } from "../../core/import/manifests.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
-import { visibleLines } from "../../core/report/visible_text.ts";
+import { DRIFT_OPTIONS, mapDrift } from "../../plugins/ebpf/drift/map_drift.ts";
+import { isMapDump } from "../../plugins/ebpf/dumps/loaded_dumps.ts";
 import { driftOf, type DriftReport } from "../../plugins/iptables/drift.ts";
 import { nodeTables } from "../../plugins/iptables/node_tables.ts";
-import { optionsSchema } from "../../plugins/iptables/options.ts";
+import {
+  type IptablesOptions,
+  optionsSchema,
+} from "../../plugins/iptables/options.ts";
+import { readDumps } from "../input/dumps.ts";
 import { readManifests } from "../input/manifests.ts";
 import { misuse, readArguments } from "./_arguments.ts";
+import { mapsText, rulesText } from "./_drift_text.ts";
 import { EXIT, print, runMain } from "./_exit.ts";
 
 const USAGE =
-  `Says where a node's live rules are not those of its cluster's manifests.
+  `Says where a node's live rules or maps are not those of its cluster's manifests.
 
 Usage:
-  deno task drift DUMP --cluster DIR [options]
+  deno task drift DUMP... --cluster DIR [options]
 
-  DUMP               what iptables-save printed on the node (-c or not)
+  DUMP               what iptables-save printed on the node (-c or not); or
+                     files, or a directory, of what cilium-dbg bpf lb list,
+                     ipcache list, endpoint list, policy get and identity list
+                     print with -o json, or bpftool map dump -j
   --cluster PATH     manifests: files or directories; may be repeated
   --node NAME        the node (needed when the manifests have several)
   --cluster-cidr R   the range of all pods, where podCIDRs do not tell
@@ -26,16 +36,23 @@ Rules of kube-proxy that are missing, stale or in another order are drift. Rules
 of others are listed by their owner; they are no drift, but those that stand
 before kube-proxy's are named.
 
-Exits with 0 when kube-proxy's rules are as they should be, 1 when they are
-not, 2 on bad input, 3 on an error of our own.`;
+Entries of Cilium's maps are compared by what they mean: ids that an agent
+gives out in the order of events do not count. Its settings are those of the
+ConfigMap cilium-config among the manifests, else Helm's defaults with
+kubeProxyReplacement. Who has a policy map is told by an endpoint list or by
+CiliumEndpoints, who has an identity by an ipcache, an identity list or
+CiliumIdentities; what nothing tells is listed as not compared.
+
+Exits with 0 when everything compared is as it should be, 1 when it is not, 2
+on bad input, 3 on an error of our own.`;
 
 const COMMAND = "drift";
 
-/** Differences that are printed of one kind and chain. */
-const MOST_SHOWN = 20;
-
 /** The command `drift`. */
-export function drift(args: readonly string[]): number {
+export function drift(
+  args: readonly string[],
+  { say = print }: { say?: (text: string) => void } = {},
+): number {
   const { values, positionals } = readArguments(args, {
     command: COMMAND,
     options: {
@@ -47,47 +64,92 @@ export function drift(args: readonly string[]): number {
     },
   });
   if (values.help) {
-    print(USAGE);
+    say(USAGE);
     return EXIT.ok;
   }
-  const [dump] = positionals;
-  if (dump === undefined || positionals.length > 1) {
-    throw misuse(COMMAND, "it takes one DUMP");
-  }
+  if (positionals.length === 0) throw misuse(COMMAND, "DUMP is missing");
   if (values.cluster.length === 0) {
     throw misuse(COMMAND, "--cluster is missing");
   }
-  const cluster = clusterFrom(values.cluster);
+  const { cluster, objects } = clusterFrom(values.cluster);
   const node = chosenNode(cluster, values.node);
+  const dumps = readDumps(positionals).map(({ data }) => data);
+  const saves = dumps.filter(({ format }) => format === "iptables-save");
+  const maps = dumps.filter(isMapDump);
+  for (const { format, source } of dumps) {
+    if (format === "iptables-save" || isMapDump({ format })) continue;
+    throw misuse(
+      COMMAND,
+      `${source.file} is of ${format}, which is not compared`,
+    );
+  }
+  const options = ruleOptions(values["cluster-cidr"]);
+  const reports = saves.flatMap((dump) =>
+    ruleReports(dump, { cluster, node, options })
+  );
+  const mapReport = maps.length === 0 ? null : mapDrift(maps, {
+    cluster,
+    objects,
+    node,
+    options: DRIFT_OPTIONS,
+  });
+  say(
+    values.json
+      ? JSON.stringify(
+        {
+          node: node.name,
+          reports,
+          ...(mapReport === null ? {} : { maps: mapReport }),
+        },
+        null,
+        2,
+      )
+      : [
+        ...reports.map((report) => rulesText(report, node.name)),
+        ...(mapReport === null ? [] : [mapsText(mapReport, node.name)]),
+      ].join("\n\n"),
+  );
+  const drifts = [...reports, ...(mapReport === null ? [] : [mapReport])]
+    .some(({ drifts }) => drifts.length > 0);
+  return drifts ? EXIT.differs : EXIT.ok;
+}
+
+function ruleOptions(clusterCidr: string | undefined): IptablesOptions {
   const options = optionsSchema.safeParse({
     // Whose rule masquerades what leaves the cluster is the network plugin's affair.
     egressMasquerade: false,
-    ...(values["cluster-cidr"] === undefined
-      ? {}
-      : { clusterCIDR: values["cluster-cidr"] }),
+    ...(clusterCidr === undefined ? {} : { clusterCIDR: clusterCidr }),
   });
   if (!options.success) throw misuse(COMMAND, options.error.issues[0]!.message);
-  const live = parseIptablesSave(Deno.readTextFileSync(dump), { file: dump });
-  const generated = nodeTables(cluster, node, options.data);
-  const reports = [
+  return options.data;
+}
+
+function ruleReports(
+  { text, source }: EventTypes["dump.loaded"],
+  { cluster, node, options }: {
+    readonly cluster: Cluster;
+    readonly node: Node;
+    readonly options: IptablesOptions;
+  },
+): DriftReport[] {
+  const live = parseIptablesSave(text, { file: source.file });
+  const generated = nodeTables(cluster, node, options);
+  return [
     ...(live.v4.length > 0 ? [driftOf(live.v4, generated.v4)] : []),
     ...(live.v6.length > 0 ? [driftOf(live.v6, generated.v6)] : []),
   ];
-  print(
-    values.json
-      ? JSON.stringify({ node: node.name, reports }, null, 2)
-      : reports.map((report) => reportText(report, node.name)).join("\n\n"),
-  );
-  return reports.some(({ drifts }) => drifts.length > 0)
-    ? EXIT.differs
-    : EXIT.ok;
 }
 
-function clusterFrom(paths: readonly string[]): Cluster {
+function clusterFrom(
+  paths: readonly string[],
+): { readonly cluster: Cluster; readonly objects: readonly KubeObject[] } {
   const cluster = new Cluster();
   const { events } = importManifests(readManifests(paths));
   for (const event of events) cluster.apply(event);
-  return cluster;
+  const objects = events.flatMap((event) =>
+    event.type === "policy.applied" ? [event.data.object] : []
+  );
+  return { cluster, objects };
 }
 
 function chosenNode(cluster: Cluster, name: string | undefined): Node {
@@ -105,40 +167,4 @@ function chosenNode(cluster: Cluster, name: string | undefined): Node {
   );
 }
 
-const WORDS = {
-  missing: "missing: would be generated, and is not there",
-  stale: "stale: is there, and would not be generated",
-  reordered: "reordered: the first rule that is not where it would be",
-} as const;
-
-function reportText(
-  { drifts, foreign, same }: DriftReport,
-  node: string,
-): string {
-  const lines = [
-    `node ${node}: ${same} rules of kube-proxy as generated, ${drifts.length} not`,
-  ];
-  for (const kind of ["missing", "stale", "reordered"] as const) {
-    const found = drifts.filter((one) => one.kind === kind);
-    if (found.length === 0) continue;
-    lines.push("", WORDS[kind]);
-    for (const { table, chain, rule, at } of found.slice(0, MOST_SHOWN)) {
-      const place = at === null ? "" : `  (${at.file}:${at.line})`;
-      lines.push(`  ${table}  ${rule ?? `chain ${chain}`}${place}`);
-    }
-    if (found.length > MOST_SHOWN) {
-      lines.push(`  and ${found.length - MOST_SHOWN} more`);
-    }
-  }
-  if (foreign.length > 0) lines.push("", "rules of others");
-  for (const { owner, table, chains, rules, before } of foreign) {
-    const whose = owner ?? "unknown owner";
-    lines.push(`  ${table}  ${whose}: ${rules} rules, ${chains} chains`);
-    for (const rule of before.slice(0, MOST_SHOWN)) {
-      lines.push(`    before kube-proxy's: ${rule}`);
-    }
-  }
-  return lines.map(visibleLines).join("\n");
-}
-
-if (import.meta.main) await runMain(drift);
+if (import.meta.main) await runMain((args) => drift(args));

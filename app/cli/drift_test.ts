@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Cluster } from "../../core/cluster/cluster.ts";
 import { importManifests } from "../../core/import/manifests.ts";
 import { printTables } from "../../core/import/iptables_print.ts";
@@ -66,6 +66,35 @@ Deno.test("driftOf() tells missing, stale and reordered rules from those of othe
   assertEquals(foreign.map(({ owner, before }) => [owner, before]), [
     ["Calico", ["-A PREROUTING -j cali-PREROUTING"]],
   ]);
+});
+
+Deno.test("drift() compares the maps of a node's dumps, and no dump of another kind", () => {
+  const folder = new URL("../../scenarios", import.meta.url).pathname;
+  const cluster = [
+    ...["--cluster", `${folder}/two-nodes.yaml`],
+    ...["--cluster", `${folder}/samples/live-node/shop.yaml`],
+    ...["--node", "n1"],
+  ];
+  const printed: string[] = [];
+  const exit = drift([`${folder}/samples/live-node/n1`, ...cluster], {
+    say: (text) => printed.push(text),
+  });
+  assertEquals(exit, 1);
+  const text = printed.join("\n");
+  assertStringIncludes(text, "9 entries of Cilium's maps as computed, 2 not");
+  assertStringIncludes(
+    text,
+    "cilium_policy_v2_00102  ingress 40002 80/TCP: denied for want of an entry in place of allow",
+  );
+  assertStringIncludes(text, "backends 10.0.1.99:80 in place of 10.0.1.20:80");
+  assertStringIncludes(text, "live-node/n1/lb.json:2");
+  const sets = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(sets, "create web hash:ip\n");
+    assertThrows(() => drift([sets, ...cluster]), UsageError, "ipset-save");
+  } finally {
+    Deno.removeSync(sets);
+  }
 });
 
 Deno.test("drift() names the nodes there are", () => {

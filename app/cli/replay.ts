@@ -1,6 +1,7 @@
 import { type Palette, PLAIN } from "../../core/report/palette.ts";
 import { parseFlowFilter } from "../../core/scenario/flow_filter.ts";
 import type { ComparedFlow } from "../compare_recording.ts";
+import { readDumps } from "../input/dumps.ts";
 import { readManifests } from "../input/manifests.ts";
 import { recordingModel } from "../report_model.ts";
 import { pluginFolders } from "../scenario_files.ts";
@@ -29,6 +30,10 @@ Usage: deno task replay --cluster PATH --flows FILE [options]
 
   --cluster PATH     manifests of the cluster: a file or a directory;
                      may be repeated
+  --dump [NODE=]PATH what a live node's own maps and rules are: the output of
+                     iptables-save, ipset save, cilium-dbg bpf ... -o json,
+                     bpftool map dump -j; a file or a directory of them, run in
+                     place of what would be computed; may be repeated
   --flows FILE       flows as hubble observe -o jsonpb prints them, or a
                      capture: pcap, pcapng; gzipped or not; may be repeated
   --stack A,B        presets, plugins, the path of a plugin of your own, or
@@ -53,6 +58,8 @@ Examples:
   deno task replay --cluster cluster/ --flows flows.jsonl --stack kube-proxy,cilium
   deno task replay --cluster all.yaml --flows trace.pcap --stack kube-proxy,cilium \\
     --where 'protocol == tcp' --json
+  deno task replay --cluster all.yaml --flows flows.jsonl --stack kube-proxy,cilium \\
+    --dump n1=sysdump/n1/ --dump n2=n2-iptables-save.txt
   deno task replay --cluster all.yaml --flows flows.jsonl \\
     --stack cilium,cilium+./quarantine/mod.ts -o html > report.html`;
 
@@ -64,6 +71,7 @@ const MAX_LIMIT = Number.MAX_SAFE_INTEGER;
 export const REPLAY_OPTIONS = {
   cluster: { type: "string", multiple: true },
   flows: { type: "string", multiple: true },
+  dump: { type: "string", multiple: true },
   stack: { type: "string", multiple: true },
   baseline: { type: "string" },
   where: { type: "string" },
@@ -106,12 +114,14 @@ export async function replay(
   const number = (name: "seed" | "limit", max: number) =>
     wholeNumber(values[name], { name: `--${name}`, max, command: COMMAND });
   const manifests = readManifests(cluster);
+  const dumps = readDumps(values.dump ?? []);
   const stacks = baselineFirst(
     stackNames(values.stack, COMMAND) ?? ["kube-proxy", "cilium"],
     values.baseline,
   );
   const result = await replayRecordings({
     manifests,
+    dumps,
     flows,
     stacks,
     where: filterOf(values.where),
@@ -127,6 +137,7 @@ export async function replay(
       ...cluster,
       ...flows,
       ...manifests.map(({ file }) => file),
+      ...dumps.map(({ data }) => data.source.file),
       ...pluginFolders(stacks),
     ],
   };

@@ -112,6 +112,47 @@ Deno.test("replay() groups the flows that would change by cause, with one of the
   });
 });
 
+Deno.test("replay() runs a node's own maps where they are given", async () => {
+  const lines = [1, 2, 3].map((index) => line(index, "FORWARDED"));
+  await withRecording(lines, async (args, directory) => {
+    Deno.mkdirSync(`${directory}/n1`);
+    const put = (name: string, value: unknown) =>
+      Deno.writeTextFileSync(`${directory}/n1/${name}`, JSON.stringify(value));
+    put("endpoints.json", {
+      "10.0.1.5:0": ["id=5 sec_id=501 flags=0x0000 ifindex=5"],
+      "10.0.1.6:0": ["id=6 sec_id=601 flags=0x0000 ifindex=7"],
+    });
+    put("policy-6.json", [{
+      ProxyPortNetwork: 0,
+      Flags: 0,
+      AuthRequirement: 0,
+      Precedence: 0xffffff01,
+      Cookie: 0,
+      Packets: 0,
+      Bytes: 0,
+      Key: {
+        Prefixlen: 40,
+        Identity: 0,
+        TrafficDirection: 0,
+        Nexthdr: 0,
+        DestPortNetwork: 0,
+      },
+    }]);
+    const stack = ["--stack", "kube-proxy,cilium"];
+    const exit = async (...dumps: string[]) =>
+      (await replay([...args, ...stack, ...dumps])).exit;
+    assertEquals(await exit(), 1);
+    assertEquals(await exit("--dump", `n1=${directory}/n1`), 0);
+    Deno.writeTextFileSync(`${directory}/n1/notes.txt`, "not a dump");
+    await assertRejects(
+      () => exit("--dump", `${directory}/n1`),
+      InputError,
+      "notes.txt:1:1: Cannot load",
+    );
+    await assertRejects(() => exit("--dump", "nowhere"), InputError);
+  });
+});
+
 Deno.test("replay() holds stacks against the verdicts of the recording", async () => {
   await withRecording(
     [line(1, "DROPPED"), line(2, "DROPPED")],

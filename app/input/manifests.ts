@@ -16,9 +16,34 @@ const STDIN = "-";
  * ```
  */
 export function readManifests(paths: readonly string[]): ManifestFile[] {
+  return readFiles(paths, MANIFESTS);
+}
+
+/** Which files of a directory are meant. */
+export interface FilesWanted {
+  readonly ending: RegExp;
+  /** What a directory without any is told. */
+  readonly missing: { readonly reason: string; readonly expected: string };
+}
+
+const MANIFESTS: FilesWanted = {
+  ending: /\.(?:ya?ml|json)$/,
+  missing: {
+    reason: "the directory has no manifests",
+    expected: "files that end in .yaml, .yml or .json",
+  },
+};
+
+/** Reads files by the same rules with other endings. */
+export function readFiles(
+  paths: readonly string[],
+  wanted: FilesWanted,
+): ManifestFile[] {
   const problems: Problem[] = [];
   const found = new Set<string>();
-  for (const path of paths) collect(path, { named: true, found, problems });
+  for (const path of paths) {
+    collect(path, { named: true, found, problems, wanted });
+  }
   if (found.size > LIMITS.manifestFiles) {
     problems.push(unreadable(paths.join(" "), {
       reason: `there are ${found.size} files`,
@@ -46,20 +71,21 @@ interface Collection {
   readonly named: boolean;
   readonly found: Set<string>;
   readonly problems: Problem[];
+  readonly wanted: FilesWanted;
 }
 
 /** Collects the manifests of a path; false when it is a directory without any. */
 function collect(
   path: string,
-  { named, found, problems }: Collection,
+  { named, found, problems, wanted }: Collection,
 ): boolean {
   if (path === STDIN) return found.add(path).has(path);
   if (found.size > LIMITS.manifestFiles) return true;
   const info = attempt(path, { problems, run: () => Deno.statSync(path) });
   if (info === null) return true;
   if (!info.isDirectory) {
-    const wanted = named || /\.(?:ya?ml|json)$/.test(path);
-    return wanted && found.add(path).has(path);
+    const meant = named || wanted.ending.test(path);
+    return meant && found.add(path).has(path);
   }
   // A linked directory below a named one could lead in circles.
   if (!named && Deno.lstatSync(path).isSymlink) return false;
@@ -70,13 +96,10 @@ function collect(
   if (entries === null) return true;
   const any = entries.map(({ name }) => name).sort((a, b) => a < b ? -1 : 1)
     .map((name) => `${path.replace(/\/+$/, "")}/${name}`)
-    .map((child) => collect(child, { named: false, found, problems }))
+    .map((child) => collect(child, { named: false, found, problems, wanted }))
     .includes(true);
   if (named && !any) {
-    problems.push(unreadable(path, {
-      reason: "the directory has no manifests",
-      expected: "files that end in .yaml, .yml or .json",
-    }));
+    problems.push(unreadable(path, wanted.missing));
   }
   return any;
 }

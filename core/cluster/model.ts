@@ -216,6 +216,8 @@ export interface KubeObject {
   readonly status?: unknown;
   /** Of a ConfigMap or its like; as written and unchecked. */
   readonly data?: unknown;
+  /** Of a CiliumIdentity, which has no spec; as written and unchecked. */
+  readonly "security-labels"?: unknown;
   /** Where the object was read, and `line:column` of each mapping entry and list item in it. */
   readonly source: ObjectSource;
 }

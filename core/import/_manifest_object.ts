@@ -59,7 +59,9 @@ export function readKubeObject(object: ManifestObject): KubeObject {
   const { apiVersion, kind, namespace, root } = object;
   const { name, labels, annotations, source } = readMeta(object);
   const created = root.get("metadata").get("creationTimestamp").text();
-  const { spec, specs, status, data } = root.mapping() ?? {};
+  const fields = root.mapping() ?? {};
+  const { spec, specs, status, data } = fields;
+  const securityLabels = fields["security-labels"];
   const parts = root.context.document.parts(root.value as object, {
     skip: ["metadata.managedFields", "status"],
   });
@@ -77,6 +79,9 @@ export function readKubeObject(object: ManifestObject): KubeObject {
     ...(specs === undefined ? {} : { specs }),
     ...(status === undefined ? {} : { status }),
     ...(data === undefined ? {} : { data }),
+    ...(securityLabels === undefined
+      ? {}
+      : { "security-labels": securityLabels }),
     source: { ...source, parts },
   };
 }

@@ -1,5 +1,5 @@
 import { importManifests } from "../import/manifests.ts";
-import { makeTape, newEvent } from "../event.ts";
+import { makeTape, type NewEvent, newEvent } from "../event.ts";
 import { InputError } from "../errors.ts";
 import type { HttpRequest } from "../packet/packet.ts";
 import { type FlowResult, replay, type ReplayOptions } from "./engine.ts";
@@ -83,6 +83,8 @@ export function runFlows(test: {
   readonly stack: readonly TestUse[];
   readonly flows: readonly ShortFlow[];
   readonly records?: Readonly<Record<string, readonly string[]>>;
+  /** Further events before any flow, such as dumps. */
+  readonly events?: readonly NewEvent[];
   readonly seed?: number;
   readonly trace?: ReplayOptions["trace"];
 }): FlowResult[] {
@@ -95,6 +97,7 @@ export function runFlows(test: {
       timeNs: 0,
       event: newEvent("record.applied", { name, addresses, alias: null }),
     })),
+    ...(test.events ?? []).map((event) => ({ timeNs: 0, event })),
     ...test.flows.map((flow, index) => ({
       timeNs: flow.atNs ?? 0,
       event: newEvent("flow.opened", { flow: flowIntent(flow, index) }),

@@ -1,3 +1,8 @@
+import {
+  DUMP_FORMAT_TEXTS,
+  DUMP_FORMATS,
+  type DumpFormat,
+} from "../import/dump_format.ts";
 import { LIMITS } from "../limits.ts";
 import { expectShape, idList } from "./_expect_shape.ts";
 import { duration, sendShape } from "./_send_shape.ts";
@@ -141,18 +146,35 @@ const replayShape: Shape<Replayed> = refine(
   }),
 );
 
-const DUMPS = ["iptables-save", "ipset-save", "wg-dump"] as const;
+const dumpOf = (format: DumpFormat) =>
+  may(fileShape, DUMP_FORMAT_TEXTS[format]);
 
 const loadShape: Shape<LoadedDump> = refine(
   mapping({
-    "iptables-save": may(fileShape, "What iptables-save printed."),
-    "ipset-save": may(fileShape, "What ipset save printed."),
-    "wg-dump": may(fileShape, "What wg show all dump printed."),
+    "iptables-save": dumpOf("iptables-save"),
+    "ipset-save": dumpOf("ipset-save"),
+    "wg-dump": dumpOf("wg-dump"),
+    "cilium-bpf-lb": dumpOf("cilium-bpf-lb"),
+    "cilium-bpf-maglev": dumpOf("cilium-bpf-maglev"),
+    "cilium-bpf-policy": dumpOf("cilium-bpf-policy"),
+    "cilium-bpf-ipcache": dumpOf("cilium-bpf-ipcache"),
+    "cilium-bpf-endpoint": dumpOf("cilium-bpf-endpoint"),
+    "cilium-bpf-ct": dumpOf("cilium-bpf-ct"),
+    "cilium-identity": dumpOf("cilium-identity"),
+    "bpftool-map": dumpOf("bpftool-map"),
+    dump: may(
+      fileShape,
+      "A dump of any of these kinds, or a directory of them: each is told by how it begins.",
+    ),
     node: may(text(), "The node it is from; every node when left out."),
-  }, { oneOf: DUMPS }),
+  }, { oneOf: [...DUMP_FORMATS, "dump"] }),
   (read) => {
-    const format = DUMPS.find((name) => read[name] !== undefined)!;
-    return { format, file: read[format]!, node: read.node ?? null };
+    const node = read.node ?? null;
+    if (read.dump !== undefined) {
+      return { format: null, file: read.dump, node };
+    }
+    const format = DUMP_FORMATS.find((name) => read[name] !== undefined)!;
+    return { format, file: read[format]!, node };
   },
 );
 

@@ -1,5 +1,6 @@
 import type { Labels, ObjectSource } from "../cluster/model.ts";
 import type { ComparedField } from "../diff/divergence.ts";
+import type { DumpFormat } from "../import/dump_format.ts";
 import type { Application, FlowIntent } from "../replay/flow.ts";
 import type { Verdict } from "../replay/outcome.ts";
 import type { WriteKind } from "../replay/sync.ts";
@@ -150,7 +151,8 @@ export interface Replayed {
 
 /** A dump to be run in place of what a plugin would compute. */
 export interface LoadedDump {
-  readonly format: "iptables-save" | "ipset-save" | "wg-dump";
+  /** Null: each file is told by how it begins. */
+  readonly format: DumpFormat | null;
   readonly file: FileReference;
   readonly node: string | null;
 }

@@ -2,12 +2,12 @@ import { problemsError, SourceText } from "../_yaml_text.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { InputError, nearest, type Problem } from "../errors.ts";
 import { makeTape, type NewEvent, newEvent, type Tape } from "../event.ts";
+import { loadedDump } from "../import/loaded_dump.ts";
 import {
   applyEvents,
   deleteEvents,
   type ManifestFile,
 } from "../import/manifests.ts";
-import { redactWgDump } from "../import/wg_dump.ts";
 import type { FlowIntent, Place } from "../replay/flow.ts";
 import type { SourcePosition } from "../source.ts";
 import { KindTable } from "./_kind_table.ts";
@@ -15,6 +15,7 @@ import { inlineManifest } from "./_inline_manifest.ts";
 import type {
   FileReference,
   InlineObject,
+  LoadedDump,
   ObjectName,
   Scenario,
   Send,
@@ -147,17 +148,17 @@ class TapeBuilder {
             timeNs: timeNs + sinceStartNs,
           })),
         );
-      case "load": {
-        const { format, file, node } = action.load;
-        for (const { file: name, text: written } of file.files) {
-          const source = { file: name, line: 1, column: 1 };
-          // A tape is stored and shown: no key of a tunnel may get onto it.
-          const text = format === "wg-dump" ? redactWgDump(written) : written;
-          const dump = { node, format, text, source };
-          this.add(timeNs, newEvent("dump.loaded", dump));
-        }
-      }
+      case "load":
+        return this.#load(timeNs, action.load);
     }
+  }
+
+  #load(timeNs: number, { format, file, node }: LoadedDump): void {
+    this.#collecting(() => {
+      for (const read of file.files) {
+        this.add(timeNs, loadedDump(read, { format, node }));
+      }
+    });
   }
 
   applyManifests(

@@ -211,3 +211,28 @@ steps:
   assertEquals(JSON.stringify(tape).includes(secret), false);
   assert(dumps[0]!.text.includes("10.0.1.0/24"));
 });
+
+Deno.test("scenarioTape() tells the dumps of a directory by how they begin", () => {
+  const files = [
+    { file: "n1/lb.json", text: '{"10.96.0.1:80/TCP (0)": []}' },
+    { file: "n1/rules.txt", text: "*nat\nCOMMIT\n" },
+  ];
+  const load = (more: readonly { file: string; text: string }[]) =>
+    scenarioTape(parseScenario(
+      `apiVersion: plumbline/v1
+kind: Scenario
+metadata: {name: dumps}
+steps:
+  - load: {dump: n1/, node: n1}`,
+      { file: "s.yaml", readFixture: () => [...files, ...more] },
+    ));
+  const formats = load([]).tape.flatMap((event) =>
+    event.type === "dump.loaded" ? [event.data.format] : []
+  );
+  assertEquals(formats, ["cilium-bpf-lb", "iptables-save"]);
+  const error = assertThrows(
+    () => load([{ file: "n1/what.json", text: "{}" }]),
+    InputError,
+  );
+  assertEquals(error.problems.map(({ at }) => at.file), ["n1/what.json"]);
+});

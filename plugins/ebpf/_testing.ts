@@ -1,4 +1,6 @@
 import { assert } from "@std/assert";
+import type { NewEvent } from "../../core/event.ts";
+import { loadedDump } from "../../core/import/loaded_dump.ts";
 import type { FlowResult } from "../../core/replay/engine.ts";
 import { runFlows, type ShortFlow } from "../../core/replay/testing.ts";
 import plugin from "./mod.ts";
@@ -99,10 +101,22 @@ export const SHOP: readonly string[] = [
   }),
 ];
 
+/** A dump of n1, told by how it begins. */
+export function dump(
+  text: string,
+  { file = "dump.json", node = "n1" }: {
+    readonly file?: string;
+    readonly node?: string | null;
+  } = {},
+): NewEvent<"dump.loaded"> {
+  return loadedDump({ file, text }, { format: null, node });
+}
+
 /** Runs flows through the plugin alone. */
 export function run(
   documents: readonly string[],
-  { values = {}, version = "1.18", flows, records, options = {} }: {
+  { values = {}, version = "1.18", flows, records, options = {}, dumps = [] }: {
+    readonly dumps?: readonly NewEvent<"dump.loaded">[];
     /** Options beside version and values. */
     readonly options?: Readonly<Record<string, unknown>>;
     readonly values?: Readonly<Record<string, unknown>>;
@@ -115,6 +129,7 @@ export function run(
     manifests: documents.join("\n---\n"),
     stack: [[plugin, { ...options, version, values }]],
     flows,
+    events: dumps,
     ...(records === undefined ? {} : { records }),
   });
 }
@@ -126,8 +141,10 @@ export function runOne(
     & Omit<Parameters<typeof run>[1], "flows">
     & ShortFlow,
 ): FlowResult {
-  const { values, version, records, ...flow } = rest;
+  const { values, version, records, options, dumps, ...flow } = rest;
   const [result] = run(documents, {
+    ...(options === undefined ? {} : { options }),
+    ...(dumps === undefined ? {} : { dumps }),
     ...(values === undefined ? {} : { values }),
     ...(version === undefined ? {} : { version }),
     ...(records === undefined ? {} : { records }),

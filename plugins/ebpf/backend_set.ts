@@ -15,6 +15,8 @@ export interface BackendSet {
   readonly backends: readonly Backend[];
   /** The same, in the same order, for the outcome. */
   readonly weighted: readonly WeightedBackend[];
+  /** A Maglev table that was dumped: the index of a backend, counted from one, in each place; 0 where there is none. */
+  readonly table?: Uint32Array;
 }
 
 const NONE: BackendSet = { backends: [], weighted: [] };

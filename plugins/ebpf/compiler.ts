@@ -6,6 +6,7 @@ import type { Overlay } from "../../core/replay/plugin.ts";
 import { type CompiledPolicies, PolicyCompiler } from "./compile_policies.ts";
 import type { Compiled } from "./datapath.ts";
 import { type Answers, DnsNames } from "./dns_names.ts";
+import { LiveNodes, type TimedDump } from "./live/live_nodes.ts";
 import { MaglevTables } from "./maglev_pick.ts";
 import {
   hostDevice,
@@ -13,6 +14,7 @@ import {
   nodeAddresses,
 } from "./node_addresses.ts";
 import type { Settings } from "./options.ts";
+import { PolicyMapRoom } from "./policy_map_room.ts";
 import { ServiceMap } from "./service_map.ts";
 
 /** Makes of a cluster and its policies what the datapath needs, again after every change. */
@@ -42,7 +44,15 @@ export class Compiler {
       : new MaglevTables(settings.maglev);
   }
 
-  compile(objects: readonly KubeObject[], answers: Answers): Compiled {
+  compile(
+    objects: readonly KubeObject[],
+    { answers, dumps, agentObjects }: {
+      readonly answers: Answers;
+      readonly dumps: readonly TimedDump[];
+      /** What agents have written of identities and endpoints. */
+      readonly agentObjects: Iterable<KubeObject>;
+    },
+  ): Compiled {
     const settings = this.#settings;
     const cluster = this.#cluster;
     const policies = this.#policies.compile(objects, answers);
@@ -54,8 +64,22 @@ export class Compiler {
       addresses.set(name, own);
       if (settings.tunnel !== null) overlays.set(name, hostDevice(own));
     }
+    const live = new LiveNodes({
+      dumps,
+      objects: agentObjects,
+      cluster,
+      settings,
+      policies,
+      services: this.#services,
+    });
     return {
-      warnings: [...this.#warnings, ...policies.warnings],
+      warnings: [
+        ...this.#warnings,
+        ...policies.warnings,
+        ...live.warnings(),
+      ],
+      live,
+      room: new PolicyMapRoom({ index: policies.index, cluster, settings }),
       settings,
       cluster,
       policies,

@@ -37,6 +37,9 @@ const VALUES: Readonly<Record<string, string>> = {
   "tunnel-protocol": "tunnelProtocol",
   "enable-session-affinity": "sessionAffinity",
   "enable-l7-proxy": "l7Proxy",
+  "bpf-policy-map-max": "bpf.policyMapMax",
+  "enable-endpoint-lockdown-on-policy-overflow":
+    "endpointLockdownOnMapOverflow",
 };
 
 /** Beginnings of keys that decide nothing which is modelled here, or that another plugin models. */
@@ -98,12 +101,13 @@ export function readConfigMap(
       put(values, { path: path.split("."), value: legacy(key, value) });
     }
   }
-  const { version, audit, dnsAnswers, fromConfigMap } = options;
+  const { version, audit, dnsAnswers, fromConfigMap, dumps } = options;
   const checked = optionsSchema.safeParse({
     version,
     audit,
     dnsAnswers,
     fromConfigMap,
+    dumps,
     values,
   });
   if (!checked.success) {

@@ -30,6 +30,10 @@ export function connect(path: NodeDatapath): Handler {
     if (frontend === undefined || skipped(frontend, { path, packet })) {
       return undefined;
     }
+    const { unmodelled, rule } = frontend;
+    if (unmodelled !== null) {
+      return { kind: "unknown", reason: unmodelled, rule };
+    }
     const backend = keptPeer(packet, context) ??
       picked(frontend, { path, context, inHost });
     if (backend === undefined) {
@@ -84,8 +88,9 @@ function skipped(
   { type, isHiddenInside }: Frontend,
   { path, packet }: { readonly path: NodeDatapath; readonly packet: Packet },
 ): boolean {
-  return type === "ExternalIPs" &&
-    (isHiddenInside || !path.isOwn(path.holderOf(packet.destination)));
+  return isHiddenInside ||
+    type === "ExternalIPs" &&
+      !path.isOwn(path.holderOf(packet.destination));
 }
 
 function picked(

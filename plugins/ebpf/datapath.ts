@@ -8,12 +8,19 @@ import { partyFor, type PolicyIndex } from "../../core/policy/policy_index.ts";
 import { type CompiledPolicies, WORLD } from "./compile_policies.ts";
 import type { DnsNames } from "./dns_names.ts";
 import { identityText } from "./labels.ts";
+import type { Judgement } from "../../core/policy/judgement.ts";
+import type { Connection } from "../../core/replay/conntrack.ts";
 import type { HookContext, Overlay } from "../../core/replay/plugin.ts";
+import type { Rule } from "../../core/source.ts";
 import { IDENTITY, markedIdentity, ROLES } from "./identity.ts";
 import type { MaglevTables } from "./maglev_pick.ts";
 import type { NodeAddresses } from "./node_addresses.ts";
 import type { Settings } from "./options.ts";
-import type { ServiceMap } from "./service_map.ts";
+import type { LiveNode, LiveQuestion } from "./live/live_node.ts";
+import type { LiveNodes } from "./live/live_nodes.ts";
+import type { PolicyMapRoom } from "./policy_map_room.ts";
+import type { Frontends, ServiceMap } from "./service_map.ts";
+import { Tracker } from "./tracking.ts";
 
 /** Everything that is the same on all nodes. */
 export interface Compiled {
@@ -23,6 +30,10 @@ export interface Compiled {
   readonly cluster: ClusterView;
   readonly policies: CompiledPolicies;
   readonly services: ServiceMap;
+  /** Whether entries of policies have room in the maps. */
+  readonly room: PolicyMapRoom;
+  /** Nodes of which dumps were loaded. */
+  readonly live: LiveNodes;
   readonly names: DnsNames;
   /** Null: backends are picked at random. */
   readonly maglev: MaglevTables | null;
@@ -45,7 +56,9 @@ export class NodeDatapath {
   readonly node: Node;
   readonly settings: Settings;
   readonly cluster: ClusterView;
-  readonly services: ServiceMap;
+  readonly services: Frontends;
+  /** What dumps say of the node; null without any. */
+  readonly live: LiveNode | null;
   readonly names: DnsNames;
   readonly maglev: MaglevTables | null;
   readonly index: PolicyIndex;
@@ -61,15 +74,18 @@ export class NodeDatapath {
   readonly #hostDevices: ReadonlyMap<string, Holder>;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
   readonly #identities: string[];
+  readonly #room: PolicyMapRoom;
 
   constructor(compiled: Compiled, node: Node) {
     this.node = node;
     this.settings = compiled.settings;
     this.cluster = compiled.cluster;
-    this.services = compiled.services;
+    this.live = compiled.live.of(node, this);
+    this.services = this.live?.services ?? compiled.services;
     this.names = compiled.names;
     this.maglev = compiled.maglev;
     this.index = compiled.policies.index;
+    this.#room = compiled.room;
     this.inspects = compiled.inspects;
     this.#identities = compiled.identities;
     this.#reservedOf = compiled.policies.reservedOf;
@@ -139,6 +155,24 @@ export class NodeDatapath {
       : this.partyOf(holder);
   }
 
+  /** What policies say of a packet of one of the node's pods. */
+  judge(subject: Party, question: LiveQuestion): Judgement {
+    if (this.live !== null) return this.live.judge(subject, question);
+    return this.#room.insteadFor(subject) ??
+      this.index.judgeParties(subject, question);
+  }
+
+  /** Looks packets up in the node's connection tracking. */
+  tracker(): Tracker {
+    return new Tracker(this.live?.connections ?? null);
+  }
+
+  /** What translates an answer of a Service's back; null: nothing does. */
+  reverse(connection: Connection): Rule | null {
+    const found = this.live?.services?.reverse(connection.original);
+    return found === undefined ? REVERSE : found;
+  }
+
   /** The source of what this node sends on to another under its own name. */
   forwardingAddress(family: 4 | 6): Ip | undefined {
     return this.overlay === null
@@ -158,6 +192,14 @@ export class NodeDatapath {
     );
   }
 
+  /** The identity, in words, that the node takes a party with an address for. */
+  identityAt(party: Party, ip: Ip): string {
+    const seen = this.live === null ? party : this.live.seen(party, ip);
+    return typeof seen === "number"
+      ? `identity ${seen}`
+      : this.identityOf(seen);
+  }
+
   /** Whether a proxy of this node may have a pod's or an ingress address as its own. */
   get endsAtProxies(): boolean {
     const { 4: v4, 6: v6 } = this.ingressAddress;
@@ -174,6 +216,8 @@ export class NodeDatapath {
     return holder.kind === "pod" && holder.node === this.node.name;
   }
 }
+
+const REVERSE: Rule = { name: "cilium_lb4_reverse_nat" };
 
 /** What a pod that reaches itself through its Service is seen as (ipv4-service-loopback-address and its twin). */
 export const LOOPBACK: Readonly<Record<4 | 6, Ip>> = {

@@ -9,7 +9,7 @@ import { enforce } from "./enforce.ts";
 import type { Frontend } from "./frontend.ts";
 import { pickBackend } from "./pick_backend.ts";
 import { toProxy } from "./transparent.ts";
-import { PASSED, policyPort, Tracker } from "./tracking.ts";
+import { PASSED, policyPort, type Tracker } from "./tracking.ts";
 
 /** One packet on its way out of a pod, as far as it has come. */
 interface Passage {
@@ -26,7 +26,7 @@ interface Passage {
  * not do it, egress policy on the translated destination, then the way out.
  */
 export function fromPod(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function fromPod(packet, context) {
     context.charge("hashLookups", 1);
     const sender = path.holderOf(packet.source);
@@ -93,7 +93,8 @@ function sent(
   }
   const loopback = (connection.mark & PASSED.loopback) !== 0;
   if (connection.destinationTranslated) {
-    actions.push(translation(connection, frontend?.rule ?? null));
+    const rule = connection.destinationRule ?? frontend?.rule ?? null;
+    actions.push(translation(connection, rule));
   }
   const destination = connection.reply.source;
   const port = connection.destinationTranslated
@@ -129,8 +130,7 @@ function frontendOf(
   // The map has node ports under the addresses of this node alone.
   if (!path.isOwn(path.holderOf(destination))) return undefined;
   const { family } = destination;
-  return services.nodePort(family, protocol, port) ??
-    services.hostPort(node.name, { family, protocol, port });
+  return services.ofNode(node.name, { family, protocol, port });
 }
 
 /** Binds a new connection to a backend; what is returned stops it. */
@@ -142,6 +142,10 @@ function balance(
   },
 ): Action | undefined {
   const { settings, node } = path;
+  const { unmodelled, rule } = frontend;
+  if (unmodelled !== null) {
+    return { kind: "unknown", reason: unmodelled, rule };
+  }
   const backend = pickBackend(frontend, {
     set: frontend.backends(node.name, "internal"),
     client: () => packet.source.text,
@@ -198,7 +202,7 @@ function judge(
   },
 ): Action | undefined {
   context.charge("lpmLookups", 1);
-  context.sawIdentity(path.identityOf(party));
+  context.sawIdentity(path.identityAt(party, packet.source));
   const holder = path.holderOf(destination);
   if (
     holder.kind === "outside" && path.cluster.isPodAddress(destination)
@@ -206,9 +210,11 @@ function judge(
     const rule = { name: `cilium_ipcache_v2 ${destination.text}` };
     return { kind: "drop", reason: "STALE_OR_UNROUTABLE_IP", rule };
   }
-  const judgement = path.index.judgeParties(party, {
+  const judgement = path.judge(party, {
     direction: "egress",
+    self: packet.source,
     peer: path.receiverOf(holder, { destination, context, alive }),
+    address: destination,
     protocol: packet.protocol,
     port,
   });

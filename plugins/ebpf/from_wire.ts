@@ -8,7 +8,7 @@ import { noBackend } from "./from_pod.ts";
 import type { Frontend } from "./frontend.ts";
 import { unmasqueradeByBpf } from "./masquerade.ts";
 import { pickBackend } from "./pick_backend.ts";
-import { PASSED, Tracker } from "./tracking.ts";
+import { PASSED, type Tracker } from "./tracking.ts";
 import { toProxy } from "./transparent.ts";
 
 /** One packet off the wire. */
@@ -26,7 +26,7 @@ interface Arrival {
  * and the short way to local pods.
  */
 export function fromWire(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function fromWire(packet, context) {
     const arrival = { path, tracker, packet, context };
     const holder = path.holderOf(packet.destination);
@@ -57,8 +57,11 @@ function answered(arrival: Arrival): readonly Action[] | undefined {
     const { connection, state } = tracker.look(packet, context);
     if (connection !== null && (connection.mark & PASSED.nodePort) !== 0) {
       return state === "reply"
-        ? backToClient(connection)
-        : forwarded(arrival, { connection, rule: null });
+        ? backToClient(connection, path)
+        : forwarded(arrival, {
+          connection,
+          rule: connection.destinationRule,
+        });
     }
   }
   if (settings.masquerade !== "bpf") return undefined;
@@ -67,17 +70,25 @@ function answered(arrival: Arrival): readonly Action[] | undefined {
 }
 
 /** Both translations of a forwarded connection are undone at once (tail_rev_nodeport_lb4). */
-function backToClient({ original }: Connection): readonly Action[] {
+function backToClient(
+  connection: Connection,
+  path: NodeDatapath,
+): readonly Action[] {
+  const { original } = connection;
+  const rule = path.reverse(connection);
+  const frontend = rule === null ? {} : {
+    source: original.destination,
+    sourcePort: original.destinationPort,
+  };
   return [
     {
       kind: "rewrite",
       change: {
-        source: original.destination,
-        sourcePort: original.destinationPort,
+        ...frontend,
         destination: original.source,
         destinationPort: original.sourcePort,
       },
-      rule: { name: "cilium_lb4_reverse_nat" },
+      rule,
     },
     { kind: "bypass", to: "to-wire", rule: FORWARDED },
   ];
@@ -87,7 +98,8 @@ function served(arrival: Arrival): Action | readonly Action[] | undefined {
   const { path, tracker, packet, context } = arrival;
   const frontend = frontendOf(arrival);
   if (frontend === undefined) return undefined;
-  const { rule, type } = frontend;
+  const { rule, type, unmodelled: unknown } = frontend;
+  if (unknown !== null) return { kind: "unknown", reason: unknown, rule };
   if (type === "ClusterIP" && !path.settings.externalClusterIp) {
     return { kind: "drop", reason: "IS_A_CLUSTERIP", rule };
   }
@@ -178,8 +190,7 @@ function frontendOf({ path, packet, context }: Arrival): Frontend | undefined {
   if (direct !== undefined) return direct;
   if (!path.isOwn(path.holderOf(destination))) return undefined;
   const { family } = destination;
-  return services.nodePort(family, protocol, port) ??
-    services.hostPort(node.name, { family, protocol, port });
+  return services.ofNode(node.name, { family, protocol, port });
 }
 
 function isRemote({ path }: Arrival, { ip }: Backend): boolean {

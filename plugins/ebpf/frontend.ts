@@ -35,9 +35,8 @@ export interface SourceRanges {
 const RANGES_POLICY = "service.cilium.io/src-ranges-policy";
 
 /** One address and port that is load balanced. */
-export class Frontend {
+export interface Frontend {
   readonly type: FrontendType;
-  readonly service: Service | null;
   readonly rule: Rule;
   /** Names it in tables: `shop/web:http NodePort 4`. */
   readonly key: string;
@@ -45,6 +44,36 @@ export class Frontend {
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
   readonly sourceRanges: SourceRanges | null;
+  /** Why what becomes of its traffic is not known; null when it is. */
+  readonly unmodelled: string | null;
+  /**
+   * The backends on a node's map. What comes off the wire is in the external
+   * scope and keeps to `externalTrafficPolicy`, what the node's own pods and
+   * processes send in the internal one and keeps to `internalTrafficPolicy`
+   * (pkg/loadbalancer/writer, shouldUseLocalBackends; bpf/lib/lb.h,
+   * lb4_lookup_service).
+   */
+  backends(node: string, scope: "internal" | "external"): BackendSet;
+  /** Whether only the node's own backends count. */
+  isLocal(scope: "internal" | "external"): boolean;
+  /**
+   * Pods and processes of the node find no such frontend: an external address
+   * has no entry in the internal scope, which is looked at where the two
+   * traffic policies differ (cilium/cilium issue 42245).
+   */
+  readonly isHiddenInside: boolean;
+}
+
+/** A frontend of the manifests' Services and pods. */
+class ServiceFrontend implements Frontend {
+  readonly type: FrontendType;
+  readonly service: Service | null;
+  readonly rule: Rule;
+  readonly key: string;
+  readonly protocol: Protocol;
+  readonly affinityNs: number | null;
+  readonly sourceRanges: SourceRanges | null;
+  readonly unmodelled = null;
   readonly #localInside: boolean;
   readonly #localOutside: boolean;
   readonly #endpoints: () => readonly PortEndpoint[];
@@ -80,13 +109,6 @@ export class Frontend {
     this.#localOutside = init.service?.externalTrafficPolicy === "Local";
   }
 
-  /**
-   * The backends on a node's map. What comes off the wire is in the external
-   * scope and keeps to `externalTrafficPolicy`, what the node's own pods and
-   * processes send in the internal one and keeps to `internalTrafficPolicy`
-   * (pkg/loadbalancer/writer, shouldUseLocalBackends; bpf/lib/lb.h,
-   * lb4_lookup_service).
-   */
   backends(node: string, scope: "internal" | "external"): BackendSet {
     if (this.#at !== this.#clock.changes) this.#refresh();
     if (!this.isLocal(scope)) return this.#everywhere ??= this.#setOf(null);
@@ -117,11 +139,6 @@ export class Frontend {
       : this.#localInside;
   }
 
-  /**
-   * Pods and processes of the node find no such frontend: an external address
-   * has no entry in the internal scope, which is looked at where the two
-   * traffic policies differ (cilium/cilium issue 42245).
-   */
   get isHiddenInside(): boolean {
     return this.type === "ExternalIPs" &&
       this.#localInside !== this.#localOutside;
@@ -150,7 +167,7 @@ export function serviceFrontend(
   const ranges = service.loadBalancerSourceRanges;
   const ranged = ranges.length > 0 &&
     (type === "LoadBalancer" || at.rangesForAll);
-  return new Frontend({
+  return new ServiceFrontend({
     type,
     service,
     key: `${name}:${port.port}/${port.protocol} ${type} ${family}`,
@@ -197,7 +214,7 @@ export function hostPortFrontend(
     pod: `${pod.namespace}/${pod.name}`,
     zoneHints: [],
   }];
-  return new Frontend({
+  return new ServiceFrontend({
     type: "HostPort",
     protocol,
     service: null,

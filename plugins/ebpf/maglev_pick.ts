@@ -57,13 +57,13 @@ export class MaglevTables {
       seed: this.#seeds[packet.source.family],
       sourcePort: affinity ? 0 : packet.sourcePort,
     });
-    return { index: table[hash % this.#settings.size]! - 1, weighted };
+    return { index: table[hash % table.length]! - 1, weighted };
   }
 
   #spread(set: BackendSet, { protocol }: Frontend): Spread {
     const known = this.#spreads.get(set);
     if (known !== undefined) return known;
-    const table = maglevTable(
+    const table = set.table ?? maglevTable(
       set.backends.map((backend, index) => ({
         id: index + 1,
         weight: 1,
@@ -72,10 +72,10 @@ export class MaglevTables {
       this.#settings,
     );
     const shares = new Array<number>(set.backends.length).fill(0);
-    for (const id of table) shares[id - 1]!++;
-    const weighted = set.weighted.map(({ backend }, index) => ({
-      backend,
-      weight: shares[index]!,
+    for (const id of table) if (id > 0) shares[id - 1]!++;
+    const weighted = shares.map((weight, index) => ({
+      backend: set.weighted[index]!.backend,
+      weight,
     }));
     if (this.#spreads.size >= MOST_TABLES) {
       const [oldest] = this.#spreads.keys();

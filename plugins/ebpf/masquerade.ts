@@ -4,7 +4,7 @@ import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { Rule } from "../../core/source.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import { isEcho, mapBack, mapSource } from "./snat.ts";
-import { PASSED, Tracker } from "./tracking.ts";
+import { PASSED, type Tracker } from "./tracking.ts";
 import { toProxy } from "./transparent.ts";
 
 const BPF_RULE: Rule = {
@@ -23,7 +23,7 @@ const IPTABLES_RULE: Rule = {
  * in the ipset `cilium_node_set_v4`: internal ones only.
  */
 export function masqueradeByNetfilter(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function masqueradeByNetfilter(packet, context) {
     if (context.route?.kind !== "wire") return undefined;
     if (!leavesCluster(packet, path)) return undefined;
@@ -42,7 +42,7 @@ export function masqueradeByNetfilter(path: NodeDatapath): Handler {
 
 /** `prerouting`: the way back of {@link masqueradeByNetfilter}. */
 export function unmasqueradeByNetfilter(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function unmasqueradeByNetfilter(packet, context) {
     if (!path.isOwn(path.holderOf(packet.destination))) return undefined;
     return translateBack(packet, {

@@ -8,12 +8,15 @@ import { isAgentConfig, readConfigMap } from "./config_map.ts";
 import { connect } from "./connect.ts";
 import { type Compiled, NodeDatapath } from "./datapath.ts";
 import { type Answers, learnRecord } from "./dns_names.ts";
+import { isMapDump } from "./dumps/loaded_dumps.ts";
 import { fromPod } from "./from_pod.ts";
 import { fromWire } from "./from_wire.ts";
 import {
   masqueradeByNetfilter,
   unmasqueradeByNetfilter,
 } from "./masquerade.ts";
+import { isAgentObject } from "./live/agent_objects.ts";
+import type { TimedDump } from "./live/live_nodes.ts";
 import { MODELS } from "./models.ts";
 import { type Options, optionsSchema, settingsOf } from "./options.ts";
 import { toPod } from "./to_pod.ts";
@@ -27,6 +30,10 @@ interface State {
   /** Policy objects by kind, namespace and name. */
   readonly objects: Record<string, KubeObject>;
   readonly answers: Answers;
+  /** In the order in which they were loaded. */
+  readonly dumps: TimedDump[];
+  /** What agents have written of identities and endpoints, by kind, namespace and name. */
+  readonly agentObjects: Record<string, KubeObject>;
 }
 
 /** What was compiled of a state before, so that only what has changed is compiled again. */
@@ -42,12 +49,19 @@ export default definePlugin({
     name: "ebpf",
     version: "0.1.0",
     apiVersion: "v1",
-    consumes: ["policy.applied", "policy.deleted", "record.applied"],
+    consumes: [
+      "policy.applied",
+      "policy.deleted",
+      "record.applied",
+      "dump.loaded",
+    ],
     kinds: [
       "networking.k8s.io/NetworkPolicy",
       "cilium.io/CiliumNetworkPolicy",
       "cilium.io/CiliumClusterwideNetworkPolicy",
       "cilium.io/CiliumCIDRGroup",
+      "cilium.io/CiliumIdentity",
+      "cilium.io/CiliumEndpoint",
       "policy.networking.k8s.io/ClusterNetworkPolicy",
     ],
     hooks: {
@@ -66,15 +80,25 @@ export default definePlugin({
     models: MODELS,
   },
   options: optionsSchema,
-  initialState: (): State => ({ objects: {}, answers: {} }),
+  initialState: (): State => ({
+    objects: {},
+    answers: {},
+    dumps: [],
+    agentObjects: {},
+  }),
   evolve(state: State, event): State {
     if (event.type === "policy.applied") {
       const { object } = event.data;
       const { namespace, name } = object.metadata;
       const key = keyOf({ ...object, namespace: namespace ?? null, name });
-      state.objects[key] = object;
+      const { objects, agentObjects } = state;
+      (isAgentObject(object) ? agentObjects : objects)[key] = object;
     } else if (event.type === "policy.deleted") {
       delete state.objects[keyOf(event.data)];
+      delete state.agentObjects[keyOf(event.data)];
+    } else if (event.type === "dump.loaded") {
+      const { data: dump, timeNs } = event;
+      if (isMapDump(dump)) state.dumps.push({ dump, timeNs });
     } else if (event.type === "record.applied") {
       learnRecord(state.answers, event);
     }
@@ -95,7 +119,11 @@ export default definePlugin({
       const compiler = new Compiler({ cluster, settings, warnings });
       compilers.set(state, made = { compiler, cluster, config });
     }
-    return made.compiler.compile(objects, state.answers);
+    return made.compiler.compile(objects, {
+      answers: state.answers,
+      dumps: options.dumps === "run" ? state.dumps : [],
+      agentObjects: Object.values(state.agentObjects),
+    });
   },
   overlay: ({ overlays }, node) => overlays.get(node.name) ?? null,
   addresses: ({ nodeAddresses }, node) =>
@@ -126,11 +154,11 @@ export default definePlugin({
   warnings: ({ warnings }) => warnings,
   kindsOf: ({ fromConfigMap }) => fromConfigMap ? ["ConfigMap"] : [],
   /** All processes in a host's network namespace are one client to session affinity. */
-  scopeOf({ settings, cluster }) {
+  scopeOf({ settings, cluster, live }) {
     const sticky = settings.sessionAffinity && settings.socketLb !== "off" &&
-      [...cluster.services.values()].some((service) =>
+      ([...cluster.services.values()].some((service) =>
         service.affinityTimeoutS !== null
-      );
+      ) || live.haveAffinity());
     return sticky ? "node" : "flow";
   },
 });

@@ -31,6 +31,8 @@ const groups = {
     hostLegacyRouting: flag.default(false),
     lbExternalClusterIP: flag.default(false),
     lbSourceRangeAllTypes: flag.default(false),
+    // The agent's own bounds (pkg/option, PolicyMapMin and PolicyMapMax).
+    policyMapMax: z.coerce.number().int().min(256).max(65_536).default(16_384),
   }),
   loadBalancer: z.looseObject({
     algorithm: z.enum(["random", "maglev"]).default("random"),
@@ -92,6 +94,7 @@ const values = z.looseObject({
   dnsProxy: groups.dnsProxy.prefault({}),
   clustermesh: groups.clustermesh.prefault({}),
   policyAuditMode: flag.default(false),
+  endpointLockdownOnMapOverflow: flag.default(false),
   cluster: groups.cluster.prefault({}),
 });
 
@@ -105,6 +108,8 @@ export const optionsSchema = z.strictObject({
     /** `CiliumNetworkPolicy shop/deny-all`, as rules name them. */
     policies: z.array(z.string()).default([]),
   }).prefault({}),
+  /** Whether dumps of a node's maps are run in place of what would be computed for it. */
+  dumps: z.enum(["run", "ignore"]).default("run"),
   /** The ConfigMap cilium-config on the tape counts in place of the values. */
   fromConfigMap: flag.default(false),
   /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */
@@ -170,6 +175,10 @@ export interface Settings {
   readonly tunnel: "vxlan" | "geneve" | null;
   readonly enforcement: "default" | "always" | "never";
   readonly cidrsMatchNodes: boolean;
+  /** Entries of an endpoint's policy map. */
+  readonly policyMapMax: number;
+  /** An endpoint whose entries have no room is cut off. */
+  readonly lockdown: boolean;
   readonly l7Proxy: boolean;
   /** Nodes have an address for the proxy of Ingresses and Gateways. */
   readonly ingress: boolean;
@@ -224,6 +233,8 @@ export function settingsOf(
     tunnel: values.routingMode === "tunnel" ? values.tunnelProtocol : null,
     enforcement: values.policyEnforcementMode,
     cidrsMatchNodes: values.policyCIDRMatchMode.includes("nodes"),
+    policyMapMax: bpf.policyMapMax,
+    lockdown: values.endpointLockdownOnMapOverflow,
     l7Proxy: values.l7Proxy,
     ingress: values.ingressController.enabled || values.gatewayAPI.enabled ||
       values.envoyConfig.enabled,

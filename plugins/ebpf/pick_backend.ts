@@ -6,9 +6,20 @@ import type { Frontend } from "./frontend.ts";
 import type { MaglevTables } from "./maglev_pick.ts";
 
 /** An entry of `cilium_lb4_affinity`. JSON-safe. */
-interface Affinity {
+export interface Affinity {
   readonly backend: string;
   readonly usedNs: number;
+}
+
+/** The table of clients and their backends. */
+export const AFFINITY = "affinity";
+
+/** The key of a client of a frontend. */
+export function affinityKey(
+  frontend: Pick<Frontend, "key">,
+  client: string,
+): string {
+  return `${frontend.key} ${client}`;
 }
 
 /** A packet that is looked up in Maglev's tables. */
@@ -41,8 +52,8 @@ export function pickBackend(
   const how = { set, frontend, context, sticky, hashed };
   if (!sticky) return set.backends[pickAny(how)];
   context.charge("lruLookups", 1);
-  const table = context.table<Affinity>("affinity");
-  const key = `${frontend.key} ${client()}`;
+  const table = context.table<Affinity>(AFFINITY);
+  const key = affinityKey(frontend, client());
   const kept = table.get(key);
   const index = kept !== undefined &&
       context.nowNs - kept.usedNs <= affinityNs

@@ -10,6 +10,29 @@ import {
 } from "./frontend.ts";
 import type { Settings } from "./options.ts";
 
+/** Where frontends are looked up. */
+export interface Frontends {
+  /** The frontend at an address of its own. */
+  find(ip: Ip, protocol: number, port: number): Frontend | undefined;
+  /** The node port, the same on every node. */
+  nodePort(
+    family: 4 | 6,
+    protocol: number,
+    port: number,
+  ): Frontend | undefined;
+  /** The port that a pod of the node has on the node. */
+  hostPort(node: string, at: PortOfNode): Frontend | undefined;
+  /** What a packet for an address of the node itself asks for: a node port, else a pod's. */
+  ofNode(node: string, at: PortOfNode): Frontend | undefined;
+}
+
+/** A port on a node's own addresses. */
+export interface PortOfNode {
+  readonly family: 4 | 6;
+  readonly protocol: number;
+  readonly port: number;
+}
+
 type Ports = Map<number, Frontend>;
 
 /** Frontends that one Service has, with what is needed to take them out again. */
@@ -27,7 +50,7 @@ interface Held {
  * IPv6 twin. Node ports stand under the wildcard address; every node has the
  * same map but for the slots behind a frontend.
  */
-export class ServiceMap {
+export class ServiceMap implements Frontends {
   readonly #cluster: ClusterView;
   readonly #settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">;
   readonly #v4 = new Map<number, Ports>();
@@ -95,13 +118,11 @@ export class ServiceMap {
     this.#held.delete(key);
   }
 
-  /** The frontend at an address of its own. */
   find(ip: Ip, protocol: number, port: number): Frontend | undefined {
     const ports = ip.family === 4 ? this.#v4.get(ip.w3) : this.#v6.get(ip.text);
     return ports?.get(protocol << 16 | port);
   }
 
-  /** The node port, the same on every node. */
   nodePort(
     family: 4 | 6,
     protocol: number,
@@ -110,16 +131,16 @@ export class ServiceMap {
     return this.#nodePorts[family].get(protocol << 16 | port);
   }
 
-  /** The port that a pod of the node has on the node. */
   hostPort(
     node: string,
-    { family, protocol, port }: {
-      readonly family: 4 | 6;
-      readonly protocol: number;
-      readonly port: number;
-    },
+    { family, protocol, port }: PortOfNode,
   ): Frontend | undefined {
     return this.#hostPorts.get(node)?.[family].get(protocol << 16 | port);
+  }
+
+  ofNode(node: string, at: PortOfNode): Frontend | undefined {
+    return this.nodePort(at.family, at.protocol, at.port) ??
+      this.hostPort(node, at);
   }
 
   /** Without the replacement the agent still keeps ClusterIPs, for pods (cilium/cilium issue 16197). */

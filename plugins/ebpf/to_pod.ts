@@ -3,7 +3,7 @@ import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import { enforce } from "./enforce.ts";
 import { PROXY_MARK } from "./identity.ts";
-import { PASSED, policyPort, type Track, Tracker } from "./tracking.ts";
+import { PASSED, policyPort, type Track } from "./tracking.ts";
 
 /**
  * `to-pod`: the program before a pod's link (bpf/bpf_lxc.c, ipv4_policy): what
@@ -11,11 +11,11 @@ import { PASSED, policyPort, type Track, Tracker } from "./tracking.ts";
  * held against ingress policy.
  */
 export function toPod(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function toPod(packet, context) {
     context.charge("hashLookups", 1);
     const track = tracker.lookBoth(packet, context);
-    if (isAnswer(track)) return returned(track);
+    if (isAnswer(track)) return returned(track, path);
     const known = track.state === "forward" || track.state === "translated";
     const connection = known ? track.connection : null;
     const exempt = packet.mark === PROXY_MARK.ingress ||
@@ -41,22 +41,29 @@ function isAnswer({ connection, state }: Track): boolean {
 }
 
 /** An answer: its source becomes the Service's again (lb4_rev_nat). */
-function returned({ connection, state }: Track): Action | undefined {
-  if (connection === null || state !== "reply") return undefined;
-  const { original, mark, destinationTranslated } = connection;
+function returned(
+  { connection, state }: Track,
+  path: NodeDatapath,
+): Action | undefined {
+  if (connection === null) return undefined;
+  const { original, mark, destinationTranslated, destinationRule } = connection;
+  // Of a connection that was there before, the entry is what lets it in.
+  const known: Action | undefined = destinationRule === null
+    ? undefined
+    : { kind: "accept", rule: destinationRule };
   const elsewhere = (mark & (PASSED.nodePort | PASSED.loopback)) !== 0;
-  if (!destinationTranslated || elsewhere) return undefined;
+  if (state !== "reply" || !destinationTranslated || elsewhere) return known;
+  const rule = path.reverse(connection);
+  if (rule === null) return known;
   return {
     kind: "rewrite",
     change: {
       source: original.destination,
       sourcePort: original.destinationPort,
     },
-    rule: REVERSE,
+    rule,
   };
 }
-
-const REVERSE = { name: "cilium_lb4_reverse_nat" };
 
 function judge(
   packet: Packet,
@@ -69,10 +76,12 @@ function judge(
   const receiver = path.holderOf(packet.destination);
   if (receiver.kind !== "pod") return undefined;
   const peer = path.senderOf(packet, context);
-  context.sawIdentity(path.identityOf(peer));
-  const judgement = path.index.judgeParties(receiver.party, {
+  context.sawIdentity(path.identityAt(peer, packet.source));
+  const judgement = path.judge(receiver.party, {
     direction: "ingress",
+    self: packet.destination,
     peer,
+    address: packet.source,
     protocol: packet.protocol,
     port: policyPort(packet),
   });

@@ -1,9 +1,10 @@
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
+import type { Doubt } from "./live/live_node.ts";
 import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
-import { PASSED, Tracker } from "./tracking.ts";
+import { PASSED, type Tracker } from "./tracking.ts";
 
 /** VXLAN over IPv4: outer IP 20, UDP 8, VXLAN 8, inner Ethernet 14; Geneve without options is as long. */
 const TUNNEL_BYTES = 50;
@@ -15,11 +16,13 @@ const TUNNEL_BYTES = 50;
  * mode what is for a pod is wrapped.
  */
 export function toWire(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   const { settings } = path;
   return function toWire(packet, context) {
     const change = translate(packet, { path, context, tracker });
     if (settings.tunnel === null || !isOverlaid(context)) return change;
+    const doubt = tunnelDoubt(packet, path, context);
+    if (doubt !== null) return { kind: "unknown", ...doubt };
     const wrapped: Action = {
       kind: "encapsulate",
       by: settings.tunnel,
@@ -44,13 +47,14 @@ function translate(
     const { connection, state } = tracker.look(packet, context);
     if (connection !== null && state === "reply") {
       const { original, mark } = connection;
-      return (mark & PASSED.nodePort) === 0 ? undefined : {
+      const rule = path.reverse(connection);
+      return (mark & PASSED.nodePort) === 0 || rule === null ? undefined : {
         kind: "rewrite",
         change: {
           source: original.destination,
           sourcePort: original.destinationPort,
         },
-        rule: { name: "cilium_lb4_reverse_nat" },
+        rule,
       };
     }
   }
@@ -61,6 +65,16 @@ function translate(
 
 function isOverlaid({ route }: HookContext): boolean {
   return route?.kind === "wire" && route.overlaid;
+}
+
+function tunnelDoubt(
+  { destination }: Packet,
+  { live }: NodeDatapath,
+  { route }: HookContext,
+): Doubt | null {
+  return live === null || route?.kind !== "wire" || route.node === null
+    ? null
+    : live.tunnelDoubt(destination, route.node);
 }
 
 /**

@@ -28,6 +28,12 @@ export interface Track {
   readonly state: "new" | "forward" | "translated" | "reply" | "returned";
 }
 
+/** Connections that a dump has. */
+export interface Loaded {
+  /** Puts them into the node's table, unless they are in it. */
+  plant(context: HookContext): void;
+}
+
 const NEW: Track = { connection: null, state: "new" };
 
 const NOWHERE = Ip.v4(0);
@@ -42,6 +48,7 @@ type Scratch = { -readonly [Field in keyof Tuple]: Tuple[Field] };
  * finds it on the far side of a translation.
  */
 export class Tracker {
+  readonly #loaded: Loaded | null;
   readonly #scratch: Scratch = {
     protocol: 0,
     source: NOWHERE,
@@ -50,8 +57,14 @@ export class Tracker {
     destinationPort: 0,
   };
 
+  /** Connections of a dump are there before any that packets open. */
+  constructor(loaded: Loaded | null = null) {
+    this.#loaded = loaded;
+  }
+
   /** The connection of a packet as it is here. */
   look(packet: Packet, context: HookContext): Track {
+    if (this.#loaded !== null) this.#loaded.plant(context);
     context.charge("conntrack", 1);
     const found = context.conntrack.find(this.#tuple(packet), context.nowNs);
     if (found === undefined) return NEW;

@@ -6,7 +6,7 @@ import type { Party } from "../../core/policy/party.ts";
 import type { Rule } from "../../core/source.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import { IDENTITY, markedIdentity, PROXY_MARK } from "./identity.ts";
-import { PASSED, Tracker } from "./tracking.ts";
+import { PASSED, type Tracker } from "./tracking.ts";
 
 /** The client whose address the proxy's next socket is bound to. JSON-safe. */
 interface Client {
@@ -34,7 +34,7 @@ export function keepSource(packet: Packet, context: HookContext): void {
  * client, those of another proxy of the node included.
  */
 export function bindTransparent(path: NodeDatapath): Handler {
-  const tracker = new Tracker();
+  const tracker = path.tracker();
   return function bindTransparent(packet, context) {
     const { mark } = packet;
     if (mark === PROXY_MARK.ingress || mark === PROXY_MARK.egress) {

@@ -6,6 +6,7 @@ import {
   newCiliumMap,
 } from "../maps/cilium_maps.ts";
 import { type DumpObject, DumpReader, type DumpSource } from "./dump_reader.ts";
+import { notePlace } from "./entry_places.ts";
 
 /**
  * The name of the map that a file is a dump of: the last part of its name
@@ -62,6 +63,7 @@ export function readBpftoolMap(
     // A map of maps shows ids, whose maps are dumps of their own.
     if (definition?.type === "hash_of_maps") continue;
     const errno = map.update(key, value);
+    notePlace(map, key, reader.placeOf(object, "key"));
     if (errno === undefined) continue;
     reader.fail(object, "key", {
       reason: `the kernel takes no such key (${errno})`,

@@ -6,6 +6,7 @@ import { CT4_TUPLE, CT6_TUPLE, CT_ENTRY } from "../maps/conntrack_layouts.ts";
 import { addressBytes, addressOf } from "../maps/layout.ts";
 import { swap16 } from "../maps/lb_layouts.ts";
 import { type DumpObject, DumpReader, type DumpSource } from "./dump_reader.ts";
+import { notePlace } from "./entry_places.ts";
 
 /** A node's tables of connections: TCP apart from the others, for each family. */
 export interface ConnectionMaps {
@@ -34,7 +35,9 @@ export function readCtList(text: string, { file }: DumpSource): ConnectionMaps {
     const tuple = readTuple(reader, key);
     const entry = readEntry(reader, value);
     if (tuple === undefined) continue;
-    mapOf(maps, tuple.family, tuple.protocol).update(tuple.bytes, entry);
+    const map = mapOf(maps, tuple.family, tuple.protocol);
+    map.update(tuple.bytes, entry);
+    notePlace(map, tuple.bytes, reader.placeOf(object, "Key"));
   }
   reader.end();
   return maps;

@@ -1,6 +1,7 @@
 import { parseDocuments, type YamlDocument } from "../../../core/_yaml.ts";
 import { InputError, type Problem } from "../../../core/errors.ts";
 import { LIMITS } from "../../../core/limits.ts";
+import type { SourcePosition } from "../../../core/source.ts";
 
 /** An object of a dump. */
 export type DumpObject = Readonly<Record<string, unknown>>;
@@ -107,6 +108,13 @@ export class DumpReader {
     return BigInt(this.number(holder, key, Number.MAX_SAFE_INTEGER));
   }
 
+  /** Where an entry of the document stands. */
+  placeOf(holder: unknown, key: string | number): SourcePosition | undefined {
+    return typeof holder === "object" && holder !== null
+      ? this.#document.entryAt(holder, key)
+      : undefined;
+  }
+
   /** Notes a problem at an entry of the document. */
   fail(
     holder: unknown,
@@ -116,10 +124,7 @@ export class DumpReader {
       readonly expected: string;
     },
   ): void {
-    const at =
-      (typeof holder === "object" && holder !== null
-        ? this.#document.entryAt(holder, key)
-        : undefined) ?? this.#document.at();
+    const at = this.placeOf(holder, key) ?? this.#document.at();
     this.#problems.push(this.#document.problem(at, {
       message: `Cannot read ${this.#what}: ${reason}`,
       expected,

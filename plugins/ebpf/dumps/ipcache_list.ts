@@ -9,6 +9,7 @@ import {
 } from "../maps/endpoint_layouts.ts";
 import { addressBytes, addressOf } from "../maps/layout.ts";
 import { DumpReader, type DumpSource } from "./dump_reader.ts";
+import { notePlace } from "./entry_places.ts";
 
 /** Flags by the words that the command line has for them (RemoteEndpointInfoFlags.String). */
 const FLAGS = [
@@ -47,7 +48,10 @@ export function readIpcacheList(text: string, { file }: DumpSource): BpfMap {
         expected:
           '["identity=4711 encryptkey=0 tunnelendpoint=172.18.0.3 flags=hastunnel"]',
       });
-    } else map.update(bytes.key, bytes.value);
+    } else {
+      map.update(bytes.key, bytes.value);
+      notePlace(map, bytes.key, reader.placeOf(reader.root, key));
+    }
   }
   reader.end();
   return map;

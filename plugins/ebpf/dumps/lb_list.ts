@@ -1,13 +1,15 @@
 import type { Protocol } from "../../../core/cluster/model.ts";
 import { Ip } from "../../../core/packet/ip.ts";
 import { compareText } from "../../../core/policy/compare_text.ts";
+import type { SourcePosition } from "../../../core/source.ts";
 import {
   addressKey,
   addressText,
   type LbAddress,
+  protocolName,
   SCOPE,
 } from "../maps/lb/lb_address.ts";
-import { LbMaps } from "../maps/lb/lb_maps.ts";
+import { LbMaps, type ServiceEntry, serviceKey } from "../maps/lb/lb_maps.ts";
 import { flagsOfWords, flagWords } from "../maps/lb/service_flags.ts";
 import {
   BACKEND_KEY,
@@ -18,6 +20,7 @@ import {
   LB_SERVICE,
 } from "../maps/lb_layouts.ts";
 import { DumpReader, type DumpSource } from "./dump_reader.ts";
+import { notePlace } from "./entry_places.ts";
 
 /** `10.96.0.10:53/UDP (1)`, `[fd00::1]:53/UDP/i (0)`. */
 const FRONTEND =
@@ -28,30 +31,50 @@ const MASTER =
 /** `10.0.1.7:53/UDP (3) (1)`. */
 const BACKEND =
   /^(\[?)([0-9a-fA-F.:]{1,45})(\]?):(\d{1,5})\/(TCP|UDP|SCTP) \((\d{1,5})\) \((\d{1,5})\)$/;
-const LOST = /^backend \d{1,10} not found$/;
+const LOST = /^backend (\d{1,10}) not found$/;
 
 /** One slot of a frontend, read. */
 interface Slot {
   readonly at: LbAddress;
   readonly slot: number;
-  /** The text it was read from. */
-  readonly key: string;
+  /** Where it was read. */
+  readonly place: SourcePosition | undefined;
+}
+
+/** The frontend itself, with the id of its reverse translation. */
+interface Master extends Slot {
+  readonly id: number;
+  readonly flags: number;
+}
+
+/** A backend of a frontend. */
+interface BackendSlot extends Slot {
+  readonly id: number;
+  /** Null where the map of backends had none of the slot's id. */
+  readonly backend: LbAddress | null;
+}
+
+/** Everything in a list. */
+interface Slots {
+  readonly masters: Master[];
+  readonly slots: BackendSlot[];
 }
 
 /**
  * Reads `cilium-dbg bpf lb list -o json` into maps. It tells no ids of
  * backends, no timeouts and no algorithms: ids are given out in the order of
- * addresses, and all backends count as active. Throws an {@link InputError}
- * with every problem.
+ * addresses, and all backends count as active; it does not tell those that
+ * terminate from the others. A slot whose backend was not found keeps an id
+ * that no backend has. Throws an {@link InputError} with every problem.
  */
 export function readLbList(text: string, { file }: DumpSource): LbMaps {
   const reader = new DumpReader(text, { file, what: "a list of services" });
   const entries = reader.entries();
   const maps = new LbMaps({ maxEntries: Math.max(1, entries.length) });
-  const masters: (Slot & { id: number; flags: number })[] = [];
-  const slots: (Slot & { id: number; backend: LbAddress })[] = [];
+  const masters: Master[] = [];
+  const slots: BackendSlot[] = [];
   for (const [key, value] of entries) {
-    const place = slotOf(key);
+    const place = slotOf(key, reader.placeOf(reader.root, key));
     const lines = reader.items(value, key);
     if (place === undefined) {
       reader.fail(reader.root, key, {
@@ -111,7 +134,10 @@ export function printLbList(maps: LbMaps): string {
   return JSON.stringify(Object.fromEntries(lines), null, 2);
 }
 
-function slotOf(key: string): Slot | undefined {
+function slotOf(
+  key: string,
+  place: SourcePosition | undefined,
+): Slot | undefined {
   const match = FRONTEND.exec(key);
   if (match === null) return undefined;
   const [, open, ip = "", close, port, protocol, inner, slot] = match;
@@ -122,16 +148,13 @@ function slotOf(key: string): Slot | undefined {
     bracketed: open === "[" && close === "]",
   });
   if (at === undefined || Number(slot) > 0xffff) return undefined;
-  return { at, slot: Number(slot), key };
+  return { at, slot: Number(slot), place };
 }
 
 function lineOf(
   line: string,
   place: Slot,
-  { masters, slots }: {
-    readonly masters: (Slot & { id: number; flags: number })[];
-    readonly slots: (Slot & { id: number; backend: LbAddress })[];
-  },
+  { masters, slots }: Slots,
 ): boolean {
   if (place.slot === 0) {
     const [, id, words = ""] = MASTER.exec(line) ?? [];
@@ -142,7 +165,10 @@ function lineOf(
     masters.push({ ...place, id: Number(id), flags });
     return true;
   }
-  if (LOST.test(line)) return true;
+  if (LOST.test(line)) {
+    slots.push({ ...place, id: 0, backend: null });
+    return true;
+  }
   const match = BACKEND.exec(line);
   if (match === null) return false;
   const [, open, ip = "", close, port, protocol, id, slot] = match;
@@ -175,53 +201,51 @@ function readAddress(
     : undefined;
 }
 
-function fill(
-  maps: LbMaps,
-  { masters, slots }: {
-    readonly masters: readonly (Slot & { id: number; flags: number })[];
-    readonly slots: readonly (Slot & { id: number; backend: LbAddress })[];
-  },
-): void {
+function fill(maps: LbMaps, { masters, slots }: Slots): void {
   const backends = new Map(
-    slots.map(({ backend }) => [addressKey(backend), backend] as const)
-      .sort(([a], [b]) => compareText(a, b)),
+    slots.flatMap(({ backend }) =>
+      backend === null ? [] : [[addressKey(backend), backend] as const]
+    ).sort(([a], [b]) => compareText(a, b)),
   );
   const ids = new Map([...backends.keys()].map((key, at) => [key, at + 1]));
   for (const [key, backend] of backends) {
     maps.putBackend(ids.get(key)!, backend, { state: 0, zone: 0 });
   }
-  const flagsOf = new Map(
-    masters.map(({ at, flags }) => [addressKey(at), flags]),
-  );
+  /** An id that no backend has, as the slot's own was one of those. */
+  const lost = ids.size + 1;
+  const put = (
+    { at, slot, place }: Slot,
+    entry: Pick<ServiceEntry, "backend_id" | "count" | "rev_nat_index"> & {
+      readonly flags: number;
+    },
+  ) => {
+    maps.putService(at, slot, { ...entry, qcount: 0 });
+    notePlace(maps[at.ip.family].services, serviceKey(at, slot), place);
+  };
+  const masterOf = new Map(masters.map((one) => [addressKey(one.at), one]));
   const counts = new Map<string, number>();
-  for (const { at, slot, id, backend } of slots) {
-    const key = addressKey(at);
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-    maps.putService(at, slot, {
-      backend_id: ids.get(addressKey(backend))!,
+  for (const one of slots) {
+    const key = addressKey(one.at);
+    counts.set(key, Math.max(counts.get(key) ?? 0, one.slot));
+    put(one, {
+      backend_id: one.backend === null
+        ? lost
+        : ids.get(addressKey(one.backend))!,
       count: 0,
-      qcount: 0,
-      rev_nat_index: id,
-      flags: flagsOf.get(key) ?? 0,
+      rev_nat_index: one.backend === null ? masterOf.get(key)?.id ?? 0 : one.id,
+      flags: masterOf.get(key)?.flags ?? 0,
     });
   }
-  for (const { at, id, flags } of masters) {
-    maps.putReverseNat(id, at);
-    maps.putService(at, 0, {
+  for (const one of masters) {
+    put(one, {
       backend_id: 0,
-      count: counts.get(addressKey(at)) ?? 0,
-      qcount: 0,
-      rev_nat_index: id,
-      flags,
+      count: counts.get(addressKey(one.at)) ?? 0,
+      rev_nat_index: one.id,
+      flags: one.flags,
     });
+    maps.putReverseNat(one.id, one.at);
   }
 }
-
-const PROTOCOL_NAMES: Readonly<Record<number, Protocol>> = {
-  6: "TCP",
-  17: "UDP",
-  132: "SCTP",
-};
 
 function addressAt(
   ip: Ip,
@@ -231,7 +255,7 @@ function addressAt(
   return {
     ip,
     port,
-    protocol: PROTOCOL_NAMES[proto] ?? "TCP",
+    protocol: protocolName(proto),
     scope: scope === SCOPE.internal ? SCOPE.internal : SCOPE.external,
   };
 }

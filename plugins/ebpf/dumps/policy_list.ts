@@ -1,6 +1,11 @@
 import type { BpfMap } from "../maps/bpf_map.ts";
 import { newCiliumMap } from "../maps/cilium_maps.ts";
 import { swap16 } from "../maps/lb_layouts.ts";
+import {
+  denyPrecedence,
+  PRECEDENCE,
+  withoutListener,
+} from "../maps/policy/precedence.ts";
 import { POLICY_ENTRY, POLICY_KEY } from "../maps/policy_layouts.ts";
 import {
   ALL_ONES,
@@ -8,6 +13,7 @@ import {
   DumpReader,
   type DumpSource,
 } from "./dump_reader.ts";
+import { notePlace } from "./entry_places.ts";
 
 /** What was counted of an entry; null where it is not. */
 export interface PolicyCounts {
@@ -96,6 +102,7 @@ function readEntries(
   });
   for (const [at, { key, value }] of entries.entries()) {
     const errno = map.update(key, value);
+    notePlace(map, key, reader.placeOf(objects[at], "Key"));
     if (errno === undefined) continue;
     reader.fail(objects[at], "Key", {
       reason: `the kernel takes no such key (${errno})`,
@@ -105,6 +112,25 @@ function readEntries(
   return { map, counts: entries.map(({ counts }) => counts) };
 }
 
+/**
+ * Releases before precedences have a priority for proxy ports alone, the
+ * higher the better, and a denial above all: the same order in other numbers.
+ */
+function readPrecedence(reader: DumpReader, object: DumpObject): number {
+  if (
+    object["Precedence"] !== undefined ||
+    object["ProxyPortPriority"] === undefined
+  ) return reader.number(object, "Precedence", U32);
+  const priority = reader.number(object, "ProxyPortPriority", U8);
+  const denies = (reader.number(object, "Flags", U8) & DENY) !== 0;
+  return denies
+    ? denyPrecedence(0)
+    : withoutListener(U32) - PRECEDENCE.allow + Math.max(1, priority);
+}
+
+/** The bit of the flags that denies. */
+const DENY = 1;
+
 function readEntry(reader: DumpReader, object: DumpObject) {
   const key = reader.object(object, "Key");
   const count = (name: string) => {
@@ -113,8 +139,10 @@ function readEntry(reader: DumpReader, object: DumpObject) {
   };
   const value = POLICY_ENTRY.encode({
     proxy_port: swap16(reader.number(object, "ProxyPortNetwork", U16)),
-    precedence: reader.number(object, "Precedence", U32),
-    cookie: reader.number(object, "Cookie", U32),
+    precedence: readPrecedence(reader, object),
+    cookie: object["Cookie"] === undefined
+      ? 0
+      : reader.number(object, "Cookie", U32),
   });
   value[2] = reader.number(object, "Flags", U8);
   value[3] = reader.number(object, "AuthRequirement", U8);

@@ -37,6 +37,11 @@ export class ArrayMap implements BpfMap {
     return value;
   }
 
+  find(key: Uint8Array): MapEntry | undefined {
+    const value = this.lookup(key);
+    return value === undefined ? undefined : { key, value };
+  }
+
   update(
     key: Uint8Array,
     value: Uint8Array,

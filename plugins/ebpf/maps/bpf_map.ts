@@ -42,6 +42,8 @@ export interface BpfMap {
   readonly size: number;
   /** The value itself, as a program gets a pointer to it; undefined when there is none. */
   lookup(key: Uint8Array): Uint8Array | undefined;
+  /** The entry that a lookup answers from, with the key it is under: in a trie another than the one asked for. */
+  find(key: Uint8Array): MapEntry | undefined;
   /** Puts an entry in, or says why the kernel would not. */
   update(
     key: Uint8Array,

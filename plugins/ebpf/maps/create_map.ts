@@ -3,7 +3,6 @@ import { ArrayMap } from "./array_map.ts";
 import type { BpfMap, MapSpec } from "./bpf_map.ts";
 import { HashMap } from "./hash_map.ts";
 import { LpmTrie } from "./lpm_trie.ts";
-import { LruHashMap } from "./lru_hash_map.ts";
 import { MapOfMaps } from "./map_of_maps.ts";
 
 /** An empty map of whatever kind a specification asks for. */
@@ -11,10 +10,9 @@ export function createMap(spec: MapSpec): BpfMap {
   switch (spec.type) {
     case "hash":
     case "percpu_hash":
-      return new HashMap(spec);
     case "lru_hash":
     case "lru_percpu_hash":
-      return new LruHashMap(spec);
+      return new HashMap(spec);
     case "array":
     case "percpu_array":
       return new ArrayMap(spec);

@@ -35,13 +35,17 @@ export class LpmTrie implements BpfMap {
   }
 
   lookup(key: Uint8Array): Uint8Array | undefined {
+    return this.find(key)?.value;
+  }
+
+  find(key: Uint8Array): MapEntry | undefined {
     checkSizes(this.spec, key);
     const most = prefixLength(key);
     if (most > this.#mostBits) return undefined;
     for (const length of this.#lengths) {
       if (length > most) continue;
       const found = this.#levels.get(length)!.get(maskedText(key, length));
-      if (found !== undefined) return found.value;
+      if (found !== undefined) return found;
     }
     return undefined;
   }

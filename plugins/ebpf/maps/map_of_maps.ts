@@ -35,6 +35,10 @@ export class MapOfMaps implements BpfMap {
     return this.#outer.lookup(key);
   }
 
+  find(key: Uint8Array): MapEntry | undefined {
+    return this.#outer.find(key);
+  }
+
   /** The inner map, as a program gets it. */
   inner(key: Uint8Array): BpfMap | undefined {
     const id = this.#outer.lookup(key);

@@ -5,7 +5,6 @@ import type { BpfMap, MapType } from "./bpf_map.ts";
 import { createMap } from "./create_map.ts";
 import { HashMap } from "./hash_map.ts";
 import { LpmTrie } from "./lpm_trie.ts";
-import { LruHashMap } from "./lru_hash_map.ts";
 import { MapOfMaps } from "./map_of_maps.ts";
 
 Deno.test("HashMap keeps flags, a full map and an absent key apart", () => {
@@ -36,8 +35,8 @@ Deno.test("HashMap keeps what it was given, not the bytes of the caller", () => 
   assertEquals(map.lookup(b(1)), b(30), "a lookup gives a pointer");
 });
 
-Deno.test("LruHashMap throws out the entry longest unused", () => {
-  const map = new LruHashMap(spec("lru_hash", 1, 3));
+Deno.test("HashMap of type lru_hash throws out the entry longest unused", () => {
+  const map = new HashMap(spec("lru_hash", 1, 3));
   for (const one of [1, 2, 3]) map.update(b(one), b(one));
   map.lookup(b(1));
   map.peek(b(2));

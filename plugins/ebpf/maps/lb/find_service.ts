@@ -2,12 +2,16 @@ import type { Ip } from "../../../../core/packet/ip.ts";
 import {
   BACKEND_KEY,
   LB4_BACKEND,
+  LB4_KEY,
+  LB4_REVERSE_NAT,
   LB6_BACKEND,
+  LB6_KEY,
+  LB6_REVERSE_NAT,
   LB_SERVICE,
   partsOfMaster,
   REVERSE_NAT_KEY,
 } from "../lb_layouts.ts";
-import { type LbAddress, SCOPE } from "./lb_address.ts";
+import { type LbAddress, protocolName, SCOPE } from "./lb_address.ts";
 import { BACKEND_STATES, type LbMaps, serviceKey } from "./lb_maps.ts";
 import { SERVICE_FLAG } from "./service_flags.ts";
 
@@ -19,6 +23,8 @@ export interface FoundService {
   readonly id: number;
   /** Backends that take new connections: slots from 1 to this. */
   readonly count: number;
+  /** Backends in the slots after those, which only connections that they have keep. */
+  readonly terminating: number;
   readonly flags: number;
   readonly affinityTimeoutS: number;
   /** 0: whatever the node is set to. */
@@ -52,6 +58,21 @@ export function findService(
   return inner === undefined ? undefined : { ...inner, lookups: 2 };
 }
 
+/** Every frontend of a family, in each of its scopes. */
+export function frontendsIn(maps: LbMaps, family: 4 | 6): FoundService[] {
+  const layout = family === 4 ? LB4_KEY : LB6_KEY;
+  return [...maps[family].services.entries()].flatMap(({ key }) => {
+    const { address, dport, proto, scope, backend_slot } = layout.decode(key);
+    if (backend_slot !== 0) return [];
+    return read(maps, {
+      ip: address,
+      port: dport,
+      protocol: protocolName(proto),
+      scope: scope === SCOPE.internal ? SCOPE.internal : SCOPE.external,
+    }) ?? [];
+  });
+}
+
 /** The backend in a slot of a frontend: one lookup of the services map and one of the backends. */
 export function backendInSlot(
   maps: LbMaps,
@@ -79,19 +100,34 @@ export function backendById(
   return { id, ip: address, port, state: BACKEND_STATES[flags] ?? "active" };
 }
 
-/** The id in a place of a frontend's Maglev table; the place is the packet's hash modulo the table's size. */
-export function maglevBackend(
+/** The address and port that an id is translated back to. */
+export function frontendOfId(
+  maps: LbMaps,
+  family: 4 | 6,
+  id: number,
+): { readonly ip: Ip; readonly port: number } | undefined {
+  const value = maps[family].reverseNat.lookup(REVERSE_NAT_KEY.encode({ id }));
+  if (value === undefined) return undefined;
+  const { address, port } = (family === 4 ? LB4_REVERSE_NAT : LB6_REVERSE_NAT)
+    .decode(value);
+  return { ip: address, port };
+}
+
+/** The ids in a frontend's Maglev table; a packet's place is its hash modulo the table's size. */
+export function maglevIds(
   maps: LbMaps,
   { address, id }: FoundService,
-  hash: number,
-): number | undefined {
+): Uint32Array | undefined {
   const inner = maps[address.ip.family].maglev.inner(
     REVERSE_NAT_KEY.encode({ id }),
   );
   const table = inner?.lookup(new Uint8Array(4));
   if (table === undefined) return undefined;
   const view = new DataView(table.buffer, table.byteOffset, table.length);
-  return view.getUint32(4 * (hash % (table.length / 4)), true);
+  return Uint32Array.from(
+    { length: table.length / 4 },
+    (_, at) => view.getUint32(4 * at, true),
+  );
 }
 
 function read(maps: LbMaps, address: LbAddress): FoundService | undefined {
@@ -103,6 +139,7 @@ function read(maps: LbMaps, address: LbAddress): FoundService | undefined {
     address,
     id: service.rev_nat_index,
     count: service.count,
+    terminating: service.qcount,
     flags: service.flags | service.flags2 << 8,
     affinityTimeoutS,
     algorithm,

@@ -33,3 +33,14 @@ export function addressKey({ ip, port, protocol, scope }: LbAddress): string {
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
+
+const PROTOCOLS: Readonly<Record<number, Protocol>> = {
+  6: "TCP",
+  17: "UDP",
+  132: "SCTP",
+};
+
+/** The protocol of a number of load balancing's maps. */
+export function protocolName(number: number): Protocol {
+  return PROTOCOLS[number] ?? "TCP";
+}

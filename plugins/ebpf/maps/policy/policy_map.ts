@@ -16,6 +16,12 @@ export interface PolicyLookup {
 /** The value of an entry, decoded. */
 export type PolicyValue = Values<typeof POLICY_ENTRY.fields>;
 
+/** An entry with the key that it is under. */
+export interface FoundPolicy {
+  readonly key: Uint8Array;
+  readonly value: PolicyValue;
+}
+
 /** One endpoint's policy map. */
 export class PolicyMap {
   readonly map: BpfMap;
@@ -41,23 +47,34 @@ export class PolicyMap {
    * longer prefix, then the identity's own. Undefined: denied by default.
    */
   find(packet: PolicyLookup): PolicyValue | undefined {
+    return this.findEntry(packet)?.value;
+  }
+
+  /** The same with the key that the entry is under. */
+  findEntry(packet: PolicyLookup): FoundPolicy | undefined {
     const own = this.#lookup(packet);
     const anyone = this.#lookup({ ...packet, identity: 0 });
     if (own === undefined || anyone === undefined) return own ?? anyone;
-    if (own.precedence !== anyone.precedence) {
-      return own.precedence > anyone.precedence ? own : anyone;
+    const { value: a } = own;
+    const { value: b } = anyone;
+    if (a.precedence !== b.precedence) {
+      return a.precedence > b.precedence ? own : anyone;
     }
-    return anyone.lpm_prefix_length > own.lpm_prefix_length ? anyone : own;
+    return b.lpm_prefix_length > a.lpm_prefix_length ? anyone : own;
   }
 
-  #lookup({ identity, egress, protocol, port }: PolicyLookup) {
-    const value = this.map.lookup(POLICY_KEY.encode({
+  #lookup(
+    { identity, egress, protocol, port }: PolicyLookup,
+  ): FoundPolicy | undefined {
+    const entry = this.map.find(POLICY_KEY.encode({
       lpm_key: 64,
       sec_label: identity,
       egress: egress ? 1 : 0,
       protocol,
       dport: port,
     }));
-    return value === undefined ? undefined : POLICY_ENTRY.decode(value);
+    return entry === undefined
+      ? undefined
+      : { key: entry.key, value: POLICY_ENTRY.decode(entry.value) };
   }
 }
