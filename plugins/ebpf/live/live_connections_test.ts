@@ -1,5 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { dump, ending, networkPolicy, runOne, SHOP } from "../_testing.ts";
+import {
+  dump,
+  ending,
+  networkPolicy,
+  REPLACED,
+  runOne,
+  SHOP,
+} from "../_testing.ts";
 import { SERVICES, TO_NEAR } from "./_testing.ts";
 
 Deno.test("a packet of a dumped connection takes its entry", () => {
@@ -53,6 +60,63 @@ Deno.test("a dumped connection keeps its backend when the Service has others", (
     }));
   assertEquals(backend(41_000), "10.0.1.10 > 10.0.2.10:8080");
   assertEquals(backend(41_001), "10.0.1.10 > 10.0.1.11:8080");
+});
+
+Deno.test("a dumped connection through a node port keeps its backend, on this node or another", () => {
+  const nodePort = (ip: string) =>
+    dump(JSON.stringify({
+      "192.168.0.1:30080/TCP (0)": ["0.0.0.0:0 (9) (0) [NodePort] "],
+      "192.168.0.1:30080/TCP (1)": ["10.0.1.10:8080/TCP (9) (1)"],
+      // What the connection has, and new ones do not get.
+      "10.96.0.9:80/TCP (0)": ["0.0.0.0:0 (8) (0) [ClusterIP, non-routable] "],
+      "10.96.0.9:80/TCP (1)": [`${ip}:8080/TCP (8) (1)`],
+    }));
+  const of = (ip: string, sourcePort: number) =>
+    ending(runOne(SHOP, {
+      from: "ip/203.0.113.9",
+      via: "n1",
+      to: "tcp://192.168.0.1:30080",
+      sourcePort,
+      values: REPLACED,
+      dumps: [
+        nodePort(ip),
+        dump(JSON.stringify([
+          connection(
+            "service",
+            ["203.0.113.9", 41_000, "192.168.0.1", 30_080],
+            {
+              Union0: [0, 2],
+              RevNAT: 0x0900,
+            },
+          ),
+          connection("out", ["203.0.113.9", 41_000, ip, 8080], {
+            RevNAT: 0x0900,
+            Flags: 32,
+          }),
+        ])),
+      ],
+    }));
+  assertEquals(of("10.0.1.11", 41_000), "203.0.113.9 > 10.0.1.11:8080");
+  assertEquals(of("10.0.1.11", 41_001), "203.0.113.9 > 10.0.1.10:8080");
+  assertEquals(of("10.0.2.10", 41_000), "192.168.0.1 > 10.0.2.10:8080");
+});
+
+Deno.test("a dumped connection of a pod with itself keeps its loopback address", () => {
+  const result = runOne(SHOP, {
+    from: "pod/shop/client",
+    to: "tcp://10.96.0.3:80",
+    sourcePort: 41_000,
+    dumps: [
+      dump(JSON.stringify(SERVICES)),
+      dump(JSON.stringify([
+        connection("out", ["169.254.42.1", 41_000, "10.0.1.10", 8080], {
+          RevNAT: 0x0700,
+          Flags: 8,
+        }),
+      ])),
+    ],
+  });
+  assertEquals(ending(result), "169.254.42.1 > 10.0.1.10:8080");
 });
 
 Deno.test("a dumped connection is forgotten when its time has run out", () => {
