@@ -57,6 +57,15 @@ const JSON_SHAPES: readonly (readonly [RegExp, DumpFormat])[] = [
   ],
 ];
 
+/** Headlines of the tables that the same commands print without `-o json`. */
+const HEADLINES: readonly (readonly [RegExp, DumpFormat])[] = [
+  [/^SERVICE ADDRESS +BACKEND ADDRESS \(REVNAT_ID\) \(SLOT\)/, "cilium-bpf-lb"],
+  [/^SVC ID +LOOKUP TABLE/, "cilium-bpf-maglev"],
+  [/^IP PREFIX\/ADDRESS +IDENTITY/, "cilium-bpf-ipcache"],
+  [/^IP ADDRESS +LOCAL ENDPOINT INFO/, "cilium-bpf-endpoint"],
+  [/^ID +LABELS/, "cilium-identity"],
+];
+
 /**
  * The format of a dump, told by how it begins; undefined when it is none of
  * those known, or so empty that it cannot be told.
@@ -76,5 +85,9 @@ export function dumpFormatOf(text: string): DumpFormat | undefined {
     return "iptables-save";
   }
   if (/^(?:create|add) \S/.test(head)) return "ipset-save";
+  // A sysdump writes the command over its output.
+  const table = head.replace(/^(?:#[^\n]{0,400}\n\s{0,8}){1,8}/, "");
+  const headline = HEADLINES.find(([line]) => line.test(table));
+  if (headline !== undefined) return headline[1];
   return /^[^\s]{1,15}\t[^\t\n]{1,60}\t/.test(head) ? "wg-dump" : undefined;
 }

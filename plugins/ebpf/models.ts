@@ -67,6 +67,16 @@ export const MODELS: readonly ModelClaim[] = [
   },
   {
     claim:
+      "a policy map is asked for the identity and for anyone; the higher precedence wins, then the longer prefix, then the identity's own",
+    source: "cilium/cilium bpf/lib/policy.h, __policy_can_access",
+  },
+  {
+    claim:
+      "an endpoint whose entries have no room in its policy map keeps the map it had, or is locked down",
+    source: "cilium/cilium pkg/endpoint/bpf.go; PR 35042",
+  },
+  {
+    claim:
       "Maglev hashes what comes off the wire by client, ports and protocol into a table that is the same on every node",
     source: "cilium/cilium pkg/maglev; bpf/lib/hash.h; bpf/lib/lb.h",
   },

@@ -1,7 +1,8 @@
-import { parseDocuments, type YamlDocument } from "../../../core/_yaml.ts";
+import { parseDocuments } from "../../../core/_yaml.ts";
 import { InputError, type Problem } from "../../../core/errors.ts";
 import { LIMITS } from "../../../core/limits.ts";
 import type { SourcePosition } from "../../../core/source.ts";
+import { type DumpDocument, isTable, tableDocument } from "./table_document.ts";
 
 /** An object of a dump. */
 export type DumpObject = Readonly<Record<string, unknown>>;
@@ -11,9 +12,11 @@ export interface DumpSource {
   readonly file: string;
 }
 
-/** Reads one JSON document of a dump and gathers all that is wrong with it. */
+/** Reads one JSON document of a dump, or a table, and gathers all that is wrong with it. */
 export class DumpReader {
-  readonly #document: YamlDocument;
+  /** It is a table, which has texts alone. */
+  readonly tabular: boolean;
+  readonly #document: DumpDocument;
   readonly #problems: Problem[] = [];
   readonly #what: string;
 
@@ -23,6 +26,11 @@ export class DumpReader {
     { file, what }: DumpSource & { readonly what: string },
   ) {
     this.#what = what;
+    this.tabular = isTable(text);
+    if (this.tabular) {
+      this.#document = tableDocument(text, file);
+      return;
+    }
     const [document, ...more] = parseDocuments(text, { file });
     const at = { file, line: 1, column: 1 };
     if (document === undefined || more.length > 0) {

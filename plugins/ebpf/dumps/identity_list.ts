@@ -7,7 +7,7 @@ const U32 = 0xffffffff;
 const MOST_LABELS = 1_000;
 
 /**
- * Reads `cilium-dbg identity list -o json`. Throws an {@link InputError} with
+ * Reads `cilium-dbg identity list`, with `-o json` or as a table. Throws an {@link InputError} with
  * every problem.
  *
  * @example
@@ -21,6 +21,21 @@ export function readIdentityList(
 ): IdentityLabels {
   const reader = new DumpReader(text, { file, what: "a list of identities" });
   const identities = new Map<number, readonly string[]>();
+  if (reader.tabular) {
+    for (const [id, labels] of reader.entries()) {
+      const number = /^\d{1,10}$/.test(id) ? Number(id) : U32 + 1;
+      const texts = reader.items(labels, id).map(String);
+      if (number <= U32) identities.set(number, texts.sort());
+      else {
+        reader.fail(reader.root, id, {
+          reason: `${id} is no identity`,
+          expected: "a number and its labels, three spaces between",
+        });
+      }
+    }
+    reader.end();
+    return identities;
+  }
   for (const object of reader.objects()) {
     const id = reader.number(object, "id", U32);
     const labels = object["labels"];

@@ -72,6 +72,14 @@ export function isMapDump({ format }: Pick<LoadedDump, "format">): boolean {
   return MAP_DUMPS.some((known) => known === format);
 }
 
+/** Whether a dump is of a map of Cilium's that nothing is read from. */
+export function isOfUnknownMap(
+  { format, source: { file } }: Pick<LoadedDump, "format" | "source">,
+): boolean {
+  return format === "bpftool-map" && mapNameOf(file) === undefined &&
+    /cilium_[a-z0-9_]+/.test(file.split("/").at(-1) ?? "");
+}
+
 /** Whether a dump has what packets leave behind, connections or clients' backends, and not what an agent writes. */
 export function isOfState(
   { format, source }: Pick<LoadedDump, "format" | "source">,
@@ -173,6 +181,7 @@ function readAny({ format, text, source }: LoadedDump): ReadDump {
         identities: readIdentityList(text, { file }),
       };
     case "bpftool-map": {
+      if (isOfUnknownMap({ format, source })) return only([]);
       const name = mapNameOf(file) ?? file;
       return {
         maps: new Map([[name, readBpftoolMap(text, { file, name })]]),

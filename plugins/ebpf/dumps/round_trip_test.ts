@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { InputError } from "../../../core/errors.ts";
 import { dumpFormatOf } from "../../../core/import/dump_format.ts";
@@ -20,6 +20,7 @@ import { printCtList, readCtList } from "./ct_list.ts";
 import { printEndpointList, readEndpointList } from "./endpoint_list.ts";
 import { printIdentityList, readIdentityList } from "./identity_list.ts";
 import { printIpcacheList, readIpcacheList } from "./ipcache_list.ts";
+import { printLbList, readLbList } from "./lb_list.ts";
 import { printMaglevList, readMaglevList } from "./maglev_list.ts";
 import { printPolicyList, readPolicyList } from "./policy_list.ts";
 
@@ -288,6 +289,67 @@ Deno.test("readPolicyList() orders what releases before precedences printed", ()
   assertEquals(precedences, [0xffffffff, 0xffffff7f, 0xffffff01]);
 });
 
+const TABLES = {
+  lb: `# cilium-dbg bpf lb list
+
+SERVICE ADDRESS           BACKEND ADDRESS (REVNAT_ID) (SLOT)
+10.96.0.10:53/UDP (0)     0.0.0.0:0 (3) (0) [ClusterIP, non-routable]
+10.96.0.10:53/UDP (1)     10.0.1.7:53/UDP (3) (1)
+[fd00::1]:80/TCP/i (0)    [::]:0 (4) (0) [NodePort, Local, two-scopes]
+`,
+  ipcache: `IP PREFIX/ADDRESS   IDENTITY
+10.0.1.7/32         identity=4711 encryptkey=0 tunnelendpoint=172.18.0.3 flags=hastunnel
+fd00::7/128@3       identity=9 encryptkey=3 tunnelendpoint=0.0.0.0 flags=<none>
+`,
+  endpoint: `IP ADDRESS       LOCAL ENDPOINT INFO
+10.0.1.7:0       id=12 sec_id=4711 flags=0x0000 ifindex=9 mac=1A:2B nodemac=3C:4D
+172.18.0.2:0     (localhost)
+`,
+  identity: `ID     LABELS
+1      reserved:host
+       reserved:kube-apiserver
+4711   k8s:app=web
+       k8s:io.kubernetes.pod.namespace=shop
+`,
+  maglev: `SVC ID   LOOKUP TABLE
+[3]/v4   [1 2 1]
+`,
+} as const;
+
+Deno.test("tables are read as the objects that -o json would have been", () => {
+  assertEquals(
+    Object.keys(JSON.parse(printLbList(readLbList(TABLES.lb, FILE)))),
+    [
+      "10.96.0.10:53/UDP (0)",
+      "10.96.0.10:53/UDP (1)",
+      "[fd00::1]:80/TCP/i (0)",
+    ],
+  );
+  assertEquals(
+    JSON.parse(printIpcacheList(readIpcacheList(TABLES.ipcache, FILE))),
+    {
+      "10.0.1.7/32": [
+        "identity=4711 encryptkey=0 tunnelendpoint=172.18.0.3 flags=hastunnel",
+      ],
+      "fd00::7/128@3": [
+        "identity=9 encryptkey=3 tunnelendpoint=0.0.0.0 flags=<none>",
+      ],
+    },
+  );
+  assertEquals(readEndpointList(TABLES.endpoint, FILE).size, 2);
+  assertEquals([...readIdentityList(TABLES.identity, FILE)], [
+    [1, ["reserved:host", "reserved:kube-apiserver"]],
+    [4711, ["k8s:app=web", "k8s:io.kubernetes.pod.namespace=shop"]],
+  ]);
+  assertEquals(readMaglevList(TABLES.maglev, FILE).v4.size, 1);
+});
+
+Deno.test("tables that are cut off are refused at their line", () => {
+  const cut = TABLES.lb.slice(0, TABLES.lb.indexOf("UDP (3) (1)"));
+  const { problems } = assertThrows(() => readLbList(cut, FILE), InputError);
+  assertEquals(problems.map(({ at }) => `${at.line}:${at.column}`), ["5:1"]);
+});
+
 const SAMPLES: readonly (readonly [
   format: string | undefined,
   text: string,
@@ -308,6 +370,19 @@ const SAMPLES: readonly (readonly [
     '{"[3]/v4": ["[1 2 1]"], "[4]/v6": ["[7]"]}',
     (text) => readMaglevList(text, FILE),
   ],
+  ["cilium-bpf-lb", TABLES.lb, (text) => readLbList(text, FILE)],
+  [
+    "cilium-bpf-ipcache",
+    TABLES.ipcache,
+    (text) => readIpcacheList(text, FILE),
+  ],
+  [
+    "cilium-bpf-endpoint",
+    TABLES.endpoint,
+    (text) => readEndpointList(text, FILE),
+  ],
+  ["cilium-identity", TABLES.identity, (text) => readIdentityList(text, FILE)],
+  ["cilium-bpf-maglev", TABLES.maglev, (text) => readMaglevList(text, FILE)],
   ["cilium-bpf-lb", '{"[fd00::1]:80/TCP/i (0)": []}'],
   ["cilium-bpf-ipcache", '{"fd00::7/128@3": []}'],
   ["cilium-bpf-policy", '[{"EndpointID": 3}]'],

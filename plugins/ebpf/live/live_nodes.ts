@@ -5,6 +5,7 @@ import { type CompiledPolicies, WORLD } from "../compile_policies.ts";
 import { LOOPBACK, type NodeDatapath } from "../datapath.ts";
 import {
   isOfState,
+  isOfUnknownMap,
   type LoadedDump,
   type NodeMaps,
   nodeMaps,
@@ -24,7 +25,8 @@ import { keptAffinities } from "./live_affinity.ts";
 import { LiveConnections } from "./live_connections.ts";
 import { LiveIdentities } from "./live_identities.ts";
 import { LiveNode } from "./live_node.ts";
-import { inconsistencies, LiveServices } from "./live_services.ts";
+import { inconsistencies } from "./live_frontend.ts";
+import { LiveServices } from "./live_services.ts";
 
 /** A dump and when it was loaded. JSON-safe. */
 export interface TimedDump {
@@ -86,6 +88,11 @@ export class LiveNodes {
     const nowhere = [...strangers].map((node) =>
       `dumps of ${node} are of no use: there is no such node`
     );
+    const unread = all.flatMap(({ dump }) =>
+      isOfUnknownMap(dump)
+        ? [`${dump.source.file} is of a map that decides nothing here`]
+        : []
+    );
     const found = [...cluster.nodes.keys()].flatMap((name) => {
       const dumps = this.#dumpsOf(name);
       if (dumps.length === 0) return [];
@@ -95,7 +102,7 @@ export class LiveNodes {
         ...fullMaps(maps.maps, name),
       ];
     });
-    return [...nowhere, ...found];
+    return [...nowhere, ...unread, ...found];
   }
 
   /** Whether some dumped frontend keeps clients at their backend. */
