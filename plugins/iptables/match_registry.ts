@@ -2,7 +2,13 @@ import type { RuleMatch } from "../../core/import/iptables_rules.ts";
 import { ADDRESS_MATCHES } from "./address_matches.ts";
 import { CONNECTION_MATCHES } from "./connection_matches.ts";
 import { HEADER_MATCHES } from "./header_matches.ts";
-import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+import { BYTE_MATCHES } from "./byte_matches.ts";
+import type {
+  CompiledMatch,
+  MatchCompiler,
+  MatchEnvironment,
+} from "./match_compiler.ts";
+import { LINK_MATCHES } from "./link_matches.ts";
 import { reversePath } from "./reverse_path_match.ts";
 import { setMatch } from "./set_match.ts";
 import { STATEFUL_MATCHES } from "./stateful_matches.ts";
@@ -14,6 +20,8 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
   ...ADDRESS_MATCHES,
   ...CONNECTION_MATCHES,
   ...STATEFUL_MATCHES,
+  ...BYTE_MATCHES,
+  ...LINK_MATCHES,
   rpfilter: reversePath,
   set: setMatch,
 };
@@ -22,7 +30,7 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
 export function compileMatch(
   match: RuleMatch,
   environment: MatchEnvironment,
-): ReturnType<MatchCompiler> {
+): CompiledMatch {
   const compiler = Object.hasOwn(MATCHES, match.name)
     ? MATCHES[match.name]!
     : undefined;

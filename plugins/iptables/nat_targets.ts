@@ -1,4 +1,4 @@
-import { Ip } from "../../core/packet/ip.ts";
+import { Cidr, Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
 import { backendText } from "./choice.ts";
 import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
@@ -185,6 +185,43 @@ const masquerade: TargetCompiler = (target, { family }) => {
   };
 };
 
+/** xt_NETMAP.c: the bits of the network are replaced, those of the host stay. */
+const netmap: TargetCompiler = (target, { family }) => {
+  const to = Cidr.parse(optionOf(target, "to") ?? "");
+  if (to === undefined || to.base.family !== family) {
+    return { does: DOES.unknown, unknown: "target NETMAP to such a network" };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const { hook } = packet.context;
+      return hook === "prerouting" || hook === "output"
+        ? bindDestination(packet, rule, {
+          ip: mapped(packet.destination, to),
+          port: packet.destinationPort,
+        })
+        : bindSource(packet, rule, {
+          ip: mapped(packet.source, to),
+          port: packet.sourcePort,
+        });
+    },
+  };
+};
+
+function mapped(ip: Ip, { base, length }: Cidr): Ip {
+  const word = (own: number, other: number, index: number) => {
+    const bits = Math.max(0, Math.min(32, length - index * 32));
+    const mask = bits === 0 ? 0 : (-1 << (32 - bits)) >>> 0;
+    return ((other & mask) | (own & ~mask)) >>> 0;
+  };
+  return ip.family === 4 ? Ip.v4(word(ip.w3, base.w3, 0)) : Ip.v6(
+    word(ip.w0, base.w0, 0),
+    word(ip.w1, base.w1, 1),
+    word(ip.w2, base.w2, 2),
+    word(ip.w3, base.w3, 3),
+  );
+}
+
 function bindSource(
   packet: TrackedPacket,
   rule: CompiledRule,
@@ -201,4 +238,5 @@ export const NAT_TARGETS: Readonly<Record<string, TargetCompiler>> = {
   REDIRECT: redirect,
   SNAT: source,
   MASQUERADE: masquerade,
+  NETMAP: netmap,
 };
