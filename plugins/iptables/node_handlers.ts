@@ -22,6 +22,7 @@ import { headerChange } from "./header_targets.ts";
 import { hasPorts, invertedTuple, translateError } from "./icmp_error.ts";
 import type { HandlerName } from "./handler_names.ts";
 import type { BaseChain, RuleSet } from "./rule_set.ts";
+import { bindSourceAsItIs } from "./source_ports.ts";
 import { nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
 import { CT_STATE, TrackedPacket } from "./tracked_packet.ts";
 import { type HitObserver, Traversal } from "./traversal.ts";
@@ -371,7 +372,7 @@ export class NodeNetfilter {
       if (!connection.sourceBound) {
         const decided = this.#bindIn(bases, packet, context);
         if (!connection.sourceBound) {
-          context.conntrack.bindSource(connection, null);
+          bindSourceAsItIs(tracked);
         }
         if (decided !== undefined) return decided;
         const rule = this.#boundBy();
@@ -473,11 +474,21 @@ export class NodeNetfilter {
       !connection.confirmed && !this.#packet.reply && !this.#packet.last
     ) {
       context.charge("conntrack", 1);
+      if (connection.clashes && context.conntrack.isTaken(connection.reply)) {
+        return CLASH;
+      }
       context.conntrack.confirm(connection, context.nowNs);
     }
     return undefined;
   }
 }
+
+/** nf_conntrack_core.c, `nf_ct_resolve_clash`: of two connections with the same replies the second one is not taken in. */
+const CLASH: Action = {
+  kind: "drop",
+  reason: "another connection has the same replies",
+  rule: null,
+};
 
 function acceptOf(rule: CompiledRule): Action {
   return { kind: "accept", rule: rule.cited };
