@@ -1,19 +1,16 @@
 import { parseIpsetSave } from "../../core/import/ipset_save.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
-import { Ip } from "../../core/packet/ip.ts";
-import { PROTOCOL } from "../../core/packet/packet.ts";
-import { WalkingPacket } from "../../core/packet/walking_packet.ts";
+import { readPacket } from "../../core/packet/read_packet.ts";
 import { ipSets } from "../../plugins/iptables/ip_sets.ts";
 import {
   NetfilterHost,
   type Sent,
 } from "../../plugins/iptables/netfilter_host.ts";
-import type { CasePacket } from "./case_packet.ts";
+import { casePacketBytes } from "./case_packet.ts";
 import { type Fate, packetText } from "./fuzz_result.ts";
 import { FUZZ_SETS, type FuzzRouter } from "./fuzz_router.ts";
 import type { CaseStep } from "./run_case.ts";
 
-const FLAG_LETTERS = "FSRPAU";
 const SETS = ipSets(parseIpsetSave(FUZZ_SETS, { file: "sets" }));
 
 /** Where the raw sockets of the kernel side belong to. */
@@ -47,7 +44,10 @@ export function modelSide(
     hits = [];
     const link = iface === "LOCAL" ? null : iface;
     const owner = link === null ? OWNER : null;
-    const sent = host.send(walkingPacket(packet), { link, owner });
+    const sent = host.send(readPacket(casePacketBytes(packet))!, {
+      link,
+      owner,
+    });
     if (!ordered) hits.sort();
     return fateOf(sent, { hits, local: link === null, scanned: host.rules });
   });
@@ -79,27 +79,4 @@ function fateOf(
   return action.kind === "reject"
     ? { ...fate, kind: "rejected", detail: action.with }
     : { ...fate, kind: "dropped" };
-}
-
-function walkingPacket(packet: CasePacket): WalkingPacket {
-  const protocol = PROTOCOL[packet.p as "tcp" | "udp" | "icmp"];
-  const icmp = protocol === PROTOCOL.icmp;
-  const flags = [...packet.flags ?? ""].reduce(
-    (bits, letter) => bits | 1 << FLAG_LETTERS.indexOf(letter),
-    0,
-  );
-  return new WalkingPacket(
-    protocol,
-    Ip.of(packet.src),
-    icmp ? packet.id ?? 1 : packet.sport ?? 0,
-    Ip.of(packet.dst),
-    icmp ? 0 : packet.dport ?? 0,
-    flags,
-    packet.type ?? 0,
-    packet.code ?? 0,
-    packet.ttl ?? 64,
-    0,
-    20 + (protocol === PROTOCOL.tcp ? 20 : 8),
-    { kind: "opaque", lengthBytes: 0 },
-  );
 }

@@ -1,11 +1,7 @@
 import type { SourcePosition } from "../source.ts";
-import {
-  type ExtensionSyntax,
-  MATCH_SYNTAX,
-  type OptionSyntax,
-  PROTOCOL_MATCH,
-  TARGET_SYNTAX,
-} from "./_iptables_syntax.ts";
+import { MATCH_SYNTAX, PROTOCOL_MATCH } from "./_iptables_match_syntax.ts";
+import type { ExtensionSyntax, OptionSyntax } from "./_iptables_option.ts";
+import { TARGET_SYNTAX } from "./_iptables_target_syntax.ts";
 import {
   ADDRESS_MASK,
   PROTOCOL_VALUE,

@@ -305,6 +305,22 @@ export const TCP_FLAGS: ValueSyntax = {
 
 export const TCP_FLAG_NAMES = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"];
 
+/** src or dst for each dimension of a set. */
+export const SET_DIRECTIONS: ValueSyntax = {
+  expected: "src or dst, up to six of them",
+  normal: (text) =>
+    /^(src|dst)(,(src|dst)){0,5}$/.test(text) ? text : undefined,
+};
+
+/** Six bytes as the tools print them. */
+export const MAC_ADDRESS: ValueSyntax = {
+  expected: "six bytes in hexadecimal with colons between",
+  normal: (text) =>
+    /^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(text)
+      ? text.toLowerCase()
+      : undefined,
+};
+
 /** Packets a time: `10/sec` (libxt_limit). */
 export const RATE: ValueSyntax = {
   expected: "a rate such as 10/sec, 5/min, 3/hour or 1/day",

@@ -96,7 +96,7 @@ function printOptions(options: readonly RuleOption[]): string {
 
 function printValue(option: string, value: string): string {
   if (QUOTED_ALWAYS.has(option)) {
-    return `"${value.replace(/["\\']/g, "\\$&")}"`;
+    return `"${value.replace(/["\\]/g, "\\$&")}"`;
   }
   return QUOTED_IF_NEEDED.has(option) || /[\s"]/.test(value) || value === ""
     ? quoteWord(value)

@@ -1,7 +1,7 @@
 import { InputError, nearest, type Problem } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { readRuleLine, type RuleProblem } from "./_iptables_rule_line.ts";
-import { OTHER_TARGETS, TARGET_SYNTAX } from "./_iptables_syntax.ts";
+import { OTHER_TARGETS, TARGET_SYNTAX } from "./_iptables_target_syntax.ts";
 import { splitWords, type Word } from "./_iptables_words.ts";
 import {
   findLoop,

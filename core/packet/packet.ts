@@ -63,6 +63,35 @@ export type Payload =
     readonly inside: Payload;
   };
 
+/** Where a fragment belongs in its datagram. */
+export interface PacketFragment {
+  readonly identification: number;
+  /** 0 of the first one; a multiple of eight. */
+  readonly offsetBytes: number;
+  /** Whether others follow. */
+  readonly more: boolean;
+}
+
+/** What is known of a packet beyond what every packet has: of one that was crafted or captured, or that a rule gave something unusual. */
+export interface PacketDetail {
+  /** Type of service of IPv4, traffic class of IPv6, its ECN bits included; 0 where nobody set it. */
+  readonly typeOfService: number;
+  /** Null for a whole packet. */
+  readonly fragment: PacketFragment | null;
+  /** The transport header is cut short, or its checksum wrong: connection tracking does not take it. */
+  readonly damaged: boolean;
+  /** The IP packet as it was sent, null where that is not known. What the packet itself says may have been rewritten since, and holds. */
+  readonly bytes: Uint8Array | null;
+}
+
+/** A packet of which nothing more is known. */
+export const PLAIN_DETAIL: PacketDetail = {
+  typeOfService: 0,
+  fragment: null,
+  damaged: false,
+  bytes: null,
+};
+
 /**
  * One packet on its way. Handlers never write to it: they return a rewrite
  * and the engine applies it, so that every change has a rule.
@@ -94,6 +123,8 @@ export interface Packet {
   readonly payload: Payload;
   /** The packet that an ICMP error is about, as it was where the error was made; null, or left out, for all others. */
   readonly inner?: Packet | null;
+  /** Null, or left out, for an ordinary packet. */
+  readonly detail?: PacketDetail | null;
 }
 
 /** Fields that a rewrite changes. */
@@ -107,5 +138,6 @@ export type PacketChange = Partial<
     | "mark"
     | "ttl"
     | "inner"
+    | "detail"
   >
 >;

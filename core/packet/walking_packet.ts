@@ -2,6 +2,7 @@ import type { Ip } from "./ip.ts";
 import {
   type Packet,
   type PacketChange,
+  type PacketDetail,
   type Payload,
   PROTOCOL,
   TCP_FLAG,
@@ -39,6 +40,7 @@ export class WalkingPacket implements Packet {
     readonly lengthBytes: number,
     readonly payload: Payload,
     readonly inner: Packet | null = null,
+    readonly detail: PacketDetail | null = null,
   ) {}
 
   /** The packet with some fields changed. */
@@ -57,6 +59,7 @@ export class WalkingPacket implements Packet {
       this.lengthBytes,
       this.payload,
       change.inner ?? this.inner,
+      change.detail ?? this.detail,
     );
   }
 

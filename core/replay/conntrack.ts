@@ -20,6 +20,12 @@ export interface Tuple {
   readonly zone?: number;
 }
 
+/** Ports in a row. */
+export interface PortRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** How long a connection is remembered without traffic, in ns of virtual time. */
 export interface ConntrackTimeouts {
   /** TCP without an answer; netfilter's SYN_SENT. */
@@ -37,8 +43,7 @@ export interface ConntrackTimeouts {
 const SECOND_NS = 1_000_000_000;
 
 /** Ports that translation takes when it cannot keep the one there is: those no privileged service has. */
-const FIRST_TRANSLATED_PORT = 1_024;
-const TRANSLATED_PORTS = 65_536 - FIRST_TRANSLATED_PORT;
+const TRANSLATED_PORTS: PortRange = { first: 1_024, count: 65_536 - 1_024 };
 const MOST_PORT_TRIES = 1_024;
 
 /** Hash chains of an empty table. */
@@ -81,6 +86,8 @@ export class Connection {
   destinationRule: Rule | null = null;
   /** The rule that gave it another source. */
   sourceRule: Rule | null = null;
+  /** No free port was found: another connection has the same replies. */
+  clashes = false;
   /** The table it is in once confirmed. */
   table: Conntrack | null = null;
   /** Hashes of its tuples as they are in the table. */
@@ -151,6 +158,8 @@ export class Conntrack {
   #replyChains = emptyChains(FEWEST_CHAINS);
   #size = 0;
   #sweepAt = 4_096;
+  /** When a connection was last looked for. */
+  #nowNs = 0;
   /** Where connections are noted as they are taken in, for whoever closes them. */
   opened: Connection[] | null = null;
 
@@ -170,6 +179,7 @@ export class Conntrack {
 
   /** The connection a packet belongs to, in either direction. */
   find(packet: Tuple, nowNs: number): Found | undefined {
+    this.#nowNs = nowNs;
     const hash = tupleHash(packet);
     for (
       let entry = headOf(this.#chains, hash);
@@ -231,17 +241,22 @@ export class Conntrack {
   }
 
   /**
-   * Gives the connection another source. The port is kept unless another
-   * connection's replies would be mistaken for its own; then a free one is
-   * looked for from a place that depends on the connection (the kernel starts
-   * at a random one: compare ports modulo this), and when a range is so full
-   * that none is found in a bounded number of tries, as in
-   * nf_nat_l4proto_unique_tuple(), the port is kept all the same. Returns the
-   * port.
+   * Gives the connection another source. The port is kept unless its replies
+   * would be mistaken for packets of another connection; then a free one of
+   * `range` is looked for from a place that depends on the connection (the
+   * kernel starts at a random one: compare ports modulo this), and when none
+   * is found in a bounded number of tries, as in
+   * nf_nat_l4proto_unique_tuple(), the port is kept all the same and the
+   * connection clashes. Returns the port.
    */
   bindSource(
     connection: Connection,
-    to: { readonly ip: Ip; readonly port: number } | null,
+    to: {
+      readonly ip: Ip;
+      readonly port: number;
+      /** Ports to choose from; those that no privileged service has, when left out. An empty one: the port must stay. */
+      readonly range?: PortRange;
+    } | null,
   ): number {
     connection.sourceBound = true;
     if (to === null) return connection.reply.destinationPort;
@@ -251,13 +266,15 @@ export class Conntrack {
       destinationPort: port,
     });
     let reply = at(to.port);
-    if (this.#replyTaken(reply)) {
-      const start = tupleHash(connection.original) % TRANSLATED_PORTS;
-      for (let tries = 0; tries < MOST_PORT_TRIES; tries++) {
-        const port = FIRST_TRANSLATED_PORT +
-          (start + tries) % TRANSLATED_PORTS;
-        if (this.#replyTaken(at(port))) continue;
-        reply = at(port);
+    if (this.isTaken(reply)) {
+      const { first, count } = to.range ?? TRANSLATED_PORTS;
+      const start = count === 0 ? 0 : tupleHash(connection.original) % count;
+      connection.clashes = true;
+      for (let tries = 0; tries < Math.min(count, MOST_PORT_TRIES); tries++) {
+        const other = at(first + (start + tries) % count);
+        if (this.isTaken(other)) continue;
+        reply = other;
+        connection.clashes = false;
         break;
       }
     }
@@ -351,16 +368,28 @@ export class Conntrack {
     connection.expiresNs = nowNs + kept;
   }
 
-  #replyTaken(reply: Tuple): boolean {
-    const hash = tupleHash(reply);
+  /** Whether packets like these belong to a connection that is there already, in either direction (nf_conntrack_tuple_taken). */
+  isTaken(tuple: Tuple): boolean {
+    const hash = tupleHash(tuple);
     for (
       let entry = headOf(this.#replyChains, hash);
       entry !== null;
       entry = entry.nextReply
     ) {
-      if (entry.replyHash === hash && sameTuple(entry.reply, reply)) {
-        return true;
-      }
+      if (
+        entry.replyHash === hash && entry.expiresNs > this.#nowNs &&
+        sameTuple(entry.reply, tuple)
+      ) return true;
+    }
+    for (
+      let entry = headOf(this.#chains, hash);
+      entry !== null;
+      entry = entry.nextOriginal
+    ) {
+      if (
+        entry.originalHash === hash && entry.expiresNs > this.#nowNs &&
+        sameTuple(entry.original, tuple)
+      ) return true;
     }
     return false;
   }

@@ -53,6 +53,32 @@ Deno.test("Conntrack.bindSource() takes another port when replies would be mista
   assert(ports.every((port) => port >= 1_024 && port < 65_536));
 });
 
+Deno.test("Conntrack.bindSource() chooses from a range when its replies look like another's first packets", () => {
+  const table = new Conntrack();
+  // The server itself connects to where another connection's answers go.
+  const first = table.open(syn(22, BACKEND));
+  table.confirm(first, 0);
+  const back = table.open({
+    protocol: 6,
+    source: BACKEND,
+    sourcePort: 80,
+    destination: SERVICE,
+    destinationPort: 22,
+  });
+  table.bindDestination(back, { ip: CLIENT, port: 22 });
+  const to = { ip: BACKEND, port: 80 };
+  assertEquals(
+    table.bindSource(back, { ...to, range: { first: 7, count: 1 } }),
+    7,
+  );
+  assertEquals(back.clashes, false);
+  const none = { first: 0, count: 0 };
+  assertEquals(table.bindSource(back, { ...to, range: none }), 80);
+  assertEquals(back.clashes, true);
+  table.find(syn(1), 500 * SECOND);
+  assertEquals(table.isTaken(first.reply), false, "expired by now");
+});
+
 Deno.test("Conntrack forgets: one-way UDP after 30 s, answered UDP after 120 s", () => {
   const table = new Conntrack();
   const packet = syn(1000, BACKEND, "udp");

@@ -19,7 +19,8 @@ const ADDRESS_TYPES: Readonly<
   UNICAST: (ip, local) => !local && !isMulticast(ip) && !isBroadcast(ip),
 };
 
-function isMulticast(ip: Ip): boolean {
+/** Whether an address is a group's. */
+export function isMulticast(ip: Ip): boolean {
   return ip.family === 4 ? ip.w3 >>> 28 === 14 : ip.w0 >>> 24 === 0xff;
 }
 

@@ -108,8 +108,14 @@ export class CompiledChain implements Chain {
     for (const match of fields.rest.matches) {
       const compiled = compileMatch(match, environment);
       if (compiled === null) continue;
-      if (typeof compiled === "function") tests.push(compiled);
-      else doubts.push({ reason: compiled.unknown, when: null });
+      if (typeof compiled === "function") {
+        tests.push(compiled);
+      } else if ("when" in compiled) {
+        tests.push(compiled.test);
+        doubts.push({ reason: compiled.unknown, when: compiled.when });
+      } else {
+        doubts.push({ reason: compiled.unknown, when: null });
+      }
     }
     const { target, to } = this.#target(rule);
     if (target.unknown !== undefined) {

@@ -49,6 +49,13 @@ export interface CompiledTarget {
   readonly unknown?: string;
 }
 
+/** Leaves out what is in doubt. */
+function whenCertain(test: Test | null, doubt: Test | null): Test {
+  return doubt === null
+    ? () => false
+    : (packet) => (test === null || test(packet)) && !doubt(packet);
+}
+
 /** One rule of a chain, ready to run. */
 export class CompiledRule {
   readonly chain: Chain;
@@ -106,7 +113,7 @@ export class CompiledRule {
     // A rule that only counts or logs decides nothing, whatever it may match.
     const idle = init.unknown !== null && this.does === DOES.next &&
       init.target.apply === undefined;
-    this.#test = idle ? () => false : init.test;
+    this.#test = idle ? whenCertain(init.test, init.doubt) : init.test;
     const { fields } = init;
     this.#protocol = fields.protocol;
     this.#port = fields.port;

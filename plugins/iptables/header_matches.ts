@@ -2,6 +2,7 @@ import { protocolNumber } from "../../core/import/iptables_save.ts";
 import type { RuleOption } from "../../core/import/iptables_rules.ts";
 import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import type { Test } from "./compiled_rule.ts";
+import { readMask } from "./mark.ts";
 import type { TrackedPacket } from "./tracked_packet.ts";
 import { byOption, type MatchCompiler, negated } from "./match_compiler.ts";
 
@@ -35,9 +36,9 @@ function ofProtocol(number: number, compiler: MatchCompiler): MatchCompiler {
   return (match, environment) => {
     const inner = compiler(match, environment);
     if (inner !== null && typeof inner !== "function") return inner;
-    return inner === null
-      ? (packet) => packet.protocol === number
-      : (packet) => packet.protocol === number && inner(packet);
+    return (packet) =>
+      packet.protocol === number && !packet.laterFragment &&
+      (inner === null || inner(packet));
   };
 }
 
@@ -85,7 +86,8 @@ function portList(
     const ranges = option.values[0]!.split(",").map(bounds);
     const inList = (port: number) =>
       ranges.some(([from, to]) => port >= from && port <= to);
-    return negated(option, (packet) => side(packet, inList));
+    return (packet) =>
+      !packet.laterFragment && side(packet, inList) !== option.negated;
   };
 }
 
@@ -97,12 +99,64 @@ function length(option: RuleOption): Test {
   );
 }
 
+/** `--tos value/mask`. */
+function typeOfService(option: RuleOption): Test {
+  const { value, mask } = readMask(option.values[0]!);
+  return negated(
+    option,
+    (packet) => (packet.typeOfService & mask) === value,
+  );
+}
+
+/** The upper six bits of the type of service (RFC 2474). */
+function codePoint(option: RuleOption): Test {
+  const wanted = Number(option.values[0]);
+  return negated(
+    option,
+    ({ typeOfService }) => typeOfService >>> 2 === wanted,
+  );
+}
+
+/** The lower two bits of the type of service (RFC 3168). */
+function congestion(option: RuleOption): Test {
+  const wanted = Number(option.values[0]);
+  return negated(option, (packet) => (packet.typeOfService & 3) === wanted);
+}
+
+/** Headers between that of IPv6 and the transport's: no packet of the model has one. */
+const absent: MatchCompiler = (_, { family }) =>
+  family === 6
+    ? () => false
+    : { unknown: "an extension header outside of IPv6" };
+
+/** The index of an IPsec header, of which nothing is modelled but its protocol. */
+function security(protocol: number, option: string): MatchCompiler {
+  return (match) => {
+    const index = match.options.find(({ name }) => name === option);
+    const ofProtocol: Test = (packet) => packet.protocol === protocol;
+    const every = match.options.length === 0 ||
+      (match.options.length === 1 && index?.negated === false &&
+        index.values[0] === "0:4294967295");
+    return every ? ofProtocol : {
+      test: ofProtocol,
+      unknown: `what match ${match.name} reads of a packet`,
+      when: ofProtocol,
+    };
+  };
+}
+
 function ttl(compare: (ttl: number, wanted: number) => boolean) {
   return (option: RuleOption): Test => {
     const wanted = Number(option.values[0]);
     return negated(option, (packet) => compare(packet.ttl, wanted));
   };
 }
+
+const HOPS = {
+  eq: ttl((seen, wanted) => seen === wanted),
+  lt: ttl((seen, wanted) => seen < wanted),
+  gt: ttl((seen, wanted) => seen > wanted),
+};
 
 /** Matches that look at fields of the headers alone. */
 export const HEADER_MATCHES: Readonly<Record<string, MatchCompiler>> = {
@@ -124,8 +178,18 @@ export const HEADER_MATCHES: Readonly<Record<string, MatchCompiler>> = {
   }),
   length: byOption({ length }),
   ttl: byOption({
-    "ttl-eq": ttl((seen, wanted) => seen === wanted),
-    "ttl-lt": ttl((seen, wanted) => seen < wanted),
-    "ttl-gt": ttl((seen, wanted) => seen > wanted),
+    "ttl-eq": HOPS.eq,
+    "ttl-lt": HOPS.lt,
+    "ttl-gt": HOPS.gt,
   }),
+  hl: byOption({ "hl-eq": HOPS.eq, "hl-lt": HOPS.lt, "hl-gt": HOPS.gt }),
+  tos: byOption({ tos: typeOfService }),
+  dscp: byOption({ dscp: codePoint }),
+  ecn: byOption({ "ecn-ip-ect": congestion }),
+  rt: absent,
+  frag: absent,
+  hbh: absent,
+  dst: absent,
+  ah: security(51, "ahspi"),
+  esp: security(50, "espspi"),
 };

@@ -22,6 +22,8 @@ export interface Host {
   linkTo(ip: Ip, context: HookContext): string | null;
   /** Whether a process takes what is sent to a port of this host; left out when that is not modelled. */
   listens?(protocol: number, port: number): boolean;
+  /** Its links have no MAC addresses, and there is neither a bridge nor IPsec; not known unless it says so. */
+  readonly bare?: boolean;
   /** net.netfilter.nf_conntrack_tcp_loose; on unless it says no. */
   readonly tracksMidstream?: boolean;
   /** First address of an interface; null without one, undefined when not modelled. */

@@ -3,8 +3,13 @@ import { ADDRESS_MATCHES } from "./address_matches.ts";
 import { CONNECTION_MATCHES } from "./connection_matches.ts";
 import { HEADER_MATCHES } from "./header_matches.ts";
 import { ipvsMatch } from "./ipvs_match.ts";
-import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
-import { physicalDevice } from "./physdev_match.ts";
+import { BYTE_MATCHES } from "./byte_matches.ts";
+import type {
+  CompiledMatch,
+  MatchCompiler,
+  MatchEnvironment,
+} from "./match_compiler.ts";
+import { LINK_MATCHES } from "./link_matches.ts";
 import { reversePath } from "./reverse_path_match.ts";
 import { setMatch } from "./set_match.ts";
 import { STATEFUL_MATCHES } from "./stateful_matches.ts";
@@ -17,7 +22,8 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
   ...CONNECTION_MATCHES,
   ...STATEFUL_MATCHES,
   ipvs: ipvsMatch,
-  physdev: physicalDevice,
+  ...BYTE_MATCHES,
+  ...LINK_MATCHES,
   rpfilter: reversePath,
   set: setMatch,
 };
@@ -26,7 +32,7 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
 export function compileMatch(
   match: RuleMatch,
   environment: MatchEnvironment,
-): ReturnType<MatchCompiler> {
+): CompiledMatch {
   const compiler = Object.hasOwn(MATCHES, match.name)
     ? MATCHES[match.name]!
     : undefined;

@@ -1,8 +1,9 @@
-import { Ip } from "../../core/packet/ip.ts";
+import { Cidr, Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
 import { backendText } from "./choice.ts";
+import { bindSourceAs, NO_PORTS, usualPorts } from "./source_ports.ts";
 import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
-import { optionOf, type TargetCompiler } from "./target_compiler.ts";
+import { hasOption, optionOf, type TargetCompiler } from "./target_compiler.ts";
 import type { TrackedPacket } from "./tracked_packet.ts";
 
 /** Addresses and ports that NAT may take. */
@@ -33,19 +34,21 @@ function readRange(text: string): NatRange | null {
   };
 }
 
-/** The port kept when it lies in the range, else one drawn from it. */
+/** The port kept when it lies in the range, else the first one of it for a destination, for a source one drawn from it. */
 function portIn(
   range: NatRange,
-  { port, packet, rule }: {
+  { port, packet, rule, draws }: {
     readonly port: number;
     readonly packet: TrackedPacket;
     readonly rule: CompiledRule;
+    readonly draws: boolean;
   },
 ): number {
   const { firstPort, lastPort } = range;
   if (firstPort === null || !hasPorts(packet)) return port;
   if (firstPort === lastPort) return firstPort;
   if (port >= firstPort && port <= lastPort) return port;
+  if (!draws) return firstPort;
   const draw = packet.context.draw(`${rule.name} port`);
   return firstPort + draw % (lastPort - firstPort + 1);
 }
@@ -62,6 +65,7 @@ const destination: TargetCompiler = (target) => {
   }
   const { addresses, firstPort, lastPort } = range;
   const [only] = addresses;
+  const draws = hasOption(target, "random");
   if (addresses.length === 1 && firstPort !== null && firstPort === lastPort) {
     const to = { ip: only!, port: firstPort };
     return {
@@ -86,6 +90,7 @@ const destination: TargetCompiler = (target) => {
         port: packet.destinationPort,
         packet,
         rule,
+        draws,
       });
       if (addresses.length === 0) {
         return bindDestination(packet, rule, { ip: packet.destination, port });
@@ -118,6 +123,7 @@ const redirect: TargetCompiler = (target, { family }) => {
   if (range === null) {
     return { does: DOES.unknown, unknown: "target REDIRECT to such ports" };
   }
+  const draws = hasOption(target, "random");
   return {
     does: DOES.decide,
     apply: (packet, rule) => {
@@ -137,6 +143,7 @@ const redirect: TargetCompiler = (target, { family }) => {
         port: packet.destinationPort,
         packet,
         rule,
+        draws,
       });
       return bindDestination(packet, rule, { ip, port });
     },
@@ -159,8 +166,13 @@ const source: TargetCompiler = (target) => {
         : addresses[packet.context.draw(rule.name) % addresses.length]!;
       return bindSource(packet, rule, {
         ip,
-        port: portIn(range, { port: packet.sourcePort, packet, rule }),
-      });
+        port: portIn(range, {
+          port: packet.sourcePort,
+          packet,
+          rule,
+          draws: true,
+        }),
+      }, range);
     },
   };
 };
@@ -179,20 +191,77 @@ const masquerade: TargetCompiler = (target, { family }) => {
       if (ip === undefined) return VERDICT.drop;
       return bindSource(packet, rule, {
         ip,
-        port: portIn(range, { port: packet.sourcePort, packet, rule }),
-      });
+        port: portIn(range, {
+          port: packet.sourcePort,
+          packet,
+          rule,
+          draws: true,
+        }),
+      }, range);
     },
   };
 };
+
+/** xt_NETMAP.c: the bits of the network are replaced, those of the host stay. */
+const netmap: TargetCompiler = (target, { family }) => {
+  const to = Cidr.parse(optionOf(target, "to") ?? "");
+  if (to === undefined || to.base.family !== family) {
+    return { does: DOES.unknown, unknown: "target NETMAP to such a network" };
+  }
+  return {
+    does: DOES.decide,
+    apply: (packet, rule) => {
+      const { hook } = packet.context;
+      return hook === "prerouting" || hook === "output"
+        ? bindDestination(packet, rule, {
+          ip: mapped(packet.destination, to),
+          port: packet.destinationPort,
+        })
+        : bindSource(packet, rule, {
+          ip: mapped(packet.source, to),
+          port: packet.sourcePort,
+        });
+    },
+  };
+};
+
+function mapped(ip: Ip, { base, length }: Cidr): Ip {
+  const word = (own: number, other: number, index: number) => {
+    const bits = Math.max(0, Math.min(32, length - index * 32));
+    const mask = bits === 0 ? 0 : (-1 << (32 - bits)) >>> 0;
+    return ((other & mask) | (own & ~mask)) >>> 0;
+  };
+  return ip.family === 4 ? Ip.v4(word(ip.w3, base.w3, 0)) : Ip.v6(
+    word(ip.w0, base.w0, 0),
+    word(ip.w1, base.w1, 1),
+    word(ip.w2, base.w2, 2),
+    word(ip.w3, base.w3, 3),
+  );
+}
 
 function bindSource(
   packet: TrackedPacket,
   rule: CompiledRule,
   to: { readonly ip: Ip; readonly port: number },
+  range: NatRange | null = null,
 ): number {
-  packet.context.conntrack.bindSource(packet.connection!, to);
+  bindSourceAs(packet, {
+    ...to,
+    range: range === null || range.firstPort === null
+      ? usualPorts(packet, to.port)
+      : onlyPort(range)
+      ? NO_PORTS
+      : {
+        first: range.firstPort,
+        count: range.lastPort - range.firstPort + 1,
+      },
+  });
   packet.rule = rule;
   return VERDICT.accept;
+}
+
+function onlyPort({ firstPort, lastPort }: NatRange): boolean {
+  return firstPort === lastPort;
 }
 
 /** Targets of the nat table. */
@@ -201,4 +270,5 @@ export const NAT_TARGETS: Readonly<Record<string, TargetCompiler>> = {
   REDIRECT: redirect,
   SNAT: source,
   MASQUERADE: masquerade,
+  NETMAP: netmap,
 };

@@ -1,4 +1,5 @@
 import type { HitObserver } from "./traversal.ts";
+import { cutUp, Datagrams } from "./datagrams.ts";
 import { HANDLERS } from "./handler_names.ts";
 import { type Host, namedInterface } from "./host.ts";
 import { type IpSets, NO_SETS } from "./ip_sets.ts";
@@ -33,6 +34,8 @@ export type Sent =
     readonly kind: "sent";
     readonly link: string;
     readonly packet: WalkingPacket;
+    /** What it leaves as, if it came in pieces and was put together. */
+    readonly pieces?: readonly WalkingPacket[];
   }
   | { readonly kind: "delivered"; readonly packet: WalkingPacket }
   | {
@@ -54,6 +57,8 @@ export class NetfilterHost {
   rules = 0;
   readonly #routesLoopback: boolean;
   readonly #netfilter: NodeNetfilter;
+  readonly #datagrams = new Datagrams();
+  readonly #defragments: boolean;
   #seed = 1;
 
   constructor(tables: HostTables, init: {
@@ -72,10 +77,12 @@ export class NetfilterHost {
         ...linkHost(init.links),
         linkTo: (ip: Ip) => this.#route(ip) || null,
         listens: () => false,
+        bare: true,
         tracksMidstream: init.tracksMidstream ?? true,
       },
       sets: init.sets ?? NO_SETS,
     });
+    this.#defragments = rules.defragments(4);
     this.#netfilter = new NodeNetfilter(rules, init.onHit ?? null);
     const named = this.#netfilter.handlers();
     const ordered = Object.entries(HANDLERS)
@@ -106,7 +113,21 @@ export class NetfilterHost {
     this.picked = [];
     this.rules = 0;
     this.#seed++;
+    const fragment = packet.detail?.fragment ?? null;
     const walk = new Walk(this, { packet, owner, atNs, seed: this.#seed });
+    if (fragment !== null && this.#defragments) {
+      const whole = this.#datagrams.add(packet, fragment);
+      if (whole === null) return waits(packet);
+      walk.packet = whole.packet;
+      const sent = this.#walk(walk, link);
+      return sent.kind === "sent"
+        ? { ...sent, pieces: cutUp(sent.packet, whole.pieceBytes) }
+        : sent;
+    }
+    return this.#walk(walk, link);
+  }
+
+  #walk(walk: Walk, link: string | null): Sent {
     return link === null ? this.#fromHost(walk) : this.#fromLink(walk, link);
   }
 
@@ -147,10 +168,7 @@ export class NetfilterHost {
     ) {
       return this.#stop("prerouting", walk);
     }
-    if (this.#isLocal(destination)) {
-      return this.#run("input", walk) ??
-        { kind: "delivered", packet: walk.packet };
-    }
+    if (this.#isLocal(destination)) return this.#deliver(walk);
     if (walk.packet.ttl <= 1) {
       return {
         kind: "stopped",
@@ -169,6 +187,18 @@ export class NetfilterHost {
     return this.#run("forward", walk) ?? this.#leave(walk, link, out);
   }
 
+  /** The host itself wants whole datagrams (ip_local_deliver). */
+  #deliver(walk: Walk): Sent {
+    const fragment = walk.packet.detail?.fragment ?? null;
+    if (fragment !== null) {
+      const whole = this.#datagrams.add(walk.packet, fragment);
+      if (whole === null) return waits(walk.packet);
+      walk.packet = whole.packet;
+    }
+    return this.#run("input", walk) ??
+      { kind: "delivered", packet: walk.packet };
+  }
+
   #fromHost(walk: Walk): Sent {
     walk.through("", this.#route(walk.packet.destination));
     const stopped = this.#run("output", walk);
@@ -183,8 +213,7 @@ export class NetfilterHost {
     if (stopped !== null) return stopped;
     if (out === "lo") {
       walk.through("lo", "");
-      return this.#run("prerouting", walk) ?? this.#run("input", walk) ??
-        { kind: "delivered", packet: walk.packet };
+      return this.#run("prerouting", walk) ?? this.#deliver(walk);
     }
     return { kind: "sent", link: out, packet: walk.packet };
   }
@@ -239,6 +268,16 @@ export class NetfilterHost {
     }
     return best?.link ?? "";
   }
+}
+
+/** A fragment is kept until the others are there. */
+function waits(packet: WalkingPacket): Sent {
+  return {
+    kind: "stopped",
+    hook: "prerouting",
+    action: { kind: "drop", reason: "waits for fragments", rule: null },
+    packet,
+  };
 }
 
 const EVERYWHERE = Cidr.of("0.0.0.0/0");

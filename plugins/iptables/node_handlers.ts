@@ -18,9 +18,11 @@ import {
   opensConnection,
   reopens,
 } from "./connection_state.ts";
+import { headerChange } from "./header_targets.ts";
 import { hasPorts, invertedTuple, translateError } from "./icmp_error.ts";
 import type { HandlerName } from "./handler_names.ts";
 import type { BaseChain, RuleSet } from "./rule_set.ts";
+import { bindSourceAsItIs } from "./source_ports.ts";
 import { nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
 import { CT_STATE, TrackedPacket } from "./tracked_packet.ts";
 import { type HitObserver, Traversal } from "./traversal.ts";
@@ -46,7 +48,7 @@ export class NodeNetfilter {
 
   /** The packet was taken out of a hook, and comes by `output` next. */
   #sentOn = false;
-
+  readonly #tracks: Readonly<Record<4 | 6, boolean>>;
   /** Hooks where the raw table comes before tracking, and meets the packet first. */
   readonly #rawRuns: { readonly prerouting: boolean; readonly output: boolean };
 
@@ -54,6 +56,7 @@ export class NodeNetfilter {
     this.#rules = rules;
     this.#packet = new TrackedPacket(rules.host);
     this.#traversal = new Traversal(onHit);
+    this.#tracks = { 4: rules.tracks(4), 6: rules.tracks(6) };
     this.#rawRuns = {
       prerouting: rules.base("raw", "PREROUTING") !== undefined,
       output: rules.base("raw", "OUTPUT") !== undefined,
@@ -212,9 +215,11 @@ export class NodeNetfilter {
     const decision = verdict === VERDICT.accept
       ? says && tracked.rule !== null ? acceptOf(tracked.rule) : undefined
       : refusal(verdict, tracked, chain);
-    if (tracked.mark === packet.mark) return decision;
-    const marked = markRewrite(tracked);
-    return decision === undefined ? marked : [marked, decision];
+    if (tracked.mark === packet.mark && !tracked.rewritten) return decision;
+    const written = tracked.rewritten
+      ? headerRewrite(tracked, packet)
+      : markRewrite(tracked);
+    return decision === undefined ? written : [written, decision];
   }
 
   /** nf_conntrack_in(): which connection the packet belongs to. */
@@ -225,11 +230,16 @@ export class NodeNetfilter {
     }
     if (tracked.connection !== null) return undefined;
     if (tracked.state === CT_STATE.untracked) return undefined;
+    if (!this.#tracks[packet.source.family]) return undefined;
     if (isUntracked(packet)) {
       tracked.state = CT_STATE.untracked;
       return undefined;
     }
     context.charge("conntrack", 1);
+    // Checksums of what the host itself sends are not looked at.
+    if (packet.detail?.damaged === true && context.hook === "prerouting") {
+      return undefined;
+    }
     if (isIcmpError(packet)) return this.#relate(packet, context);
     if (isMalformed(packet)) return undefined;
     tracked.load(packet, context);
@@ -381,7 +391,7 @@ export class NodeNetfilter {
       if (!connection.sourceBound) {
         const decided = this.#bindIn(bases, packet, context);
         if (!connection.sourceBound) {
-          context.conntrack.bindSource(connection, null);
+          bindSourceAsItIs(tracked);
         }
         if (decided !== undefined) return decided;
         const rule = this.#boundBy();
@@ -483,11 +493,21 @@ export class NodeNetfilter {
       !connection.confirmed && !this.#packet.reply && !this.#packet.last
     ) {
       context.charge("conntrack", 1);
+      if (connection.clashes && context.conntrack.isTaken(connection.reply)) {
+        return CLASH;
+      }
       context.conntrack.confirm(connection, context.nowNs);
     }
     return undefined;
   }
 }
+
+/** nf_conntrack_core.c, `nf_ct_resolve_clash`: of two connections with the same replies the second one is not taken in. */
+const CLASH: Action = {
+  kind: "drop",
+  reason: "another connection has the same replies",
+  rule: null,
+};
 
 function acceptOf(rule: CompiledRule): Action {
   return { kind: "accept", rule: rule.cited };
@@ -498,6 +518,19 @@ function markRewrite(packet: TrackedPacket): Action {
     kind: "rewrite",
     change: { mark: packet.mark },
     rule: packet.markRule?.cited ?? null,
+  };
+}
+
+/** What rules have written to a packet: its headers, and the mark beside it. */
+function headerRewrite(tracked: TrackedPacket, packet: Packet): Action {
+  const { mark } = tracked;
+  return {
+    kind: "rewrite",
+    change: {
+      ...headerChange(tracked, packet),
+      ...(mark === packet.mark ? {} : { mark }),
+    },
+    rule: tracked.markRule?.cited ?? null,
   };
 }
 

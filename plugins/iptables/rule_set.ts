@@ -1,4 +1,5 @@
 import type {
+  ChainRule,
   RuleTable,
   RuleTableName,
 } from "../../core/import/iptables_rules.ts";
@@ -9,6 +10,7 @@ import type { IpSets } from "./ip_sets.ts";
 import type { NftRuleSet } from "./nft_rule_set.ts";
 import type { SharedChains } from "./shared_chains.ts";
 import { sharesState } from "./stateful_matches.ts";
+import { needsDefragmentation, needsTracking } from "./tracking_needs.ts";
 
 /** Tables of both families, as generated or dumped. */
 export interface HostTables {
@@ -34,6 +36,7 @@ export class RuleSet {
     6: new Map<RuleTableName, Map<string, CompiledChain>>(),
   };
 
+  readonly #tracks: { 4?: boolean; 6?: boolean } = {};
   readonly #shared: ByFamily<SharedChains>;
   readonly #nft: ByFamily<NftRuleSet>;
   /** The host that the rules are on. */
@@ -95,6 +98,26 @@ export class RuleSet {
       ...(nft === undefined ? [] : [nft]),
       ...(own === undefined ? [] : [own]),
     ];
+  }
+
+  /** Whether any rule needs connection tracking: without one the kernel tracks nothing, and nat is never asked. */
+  tracks(family: 4 | 6): boolean {
+    return this.#tracks[family] ??= this.#shared[family] !== null ||
+      this.#nft[family] !== null || this.#someRule(family, needsTracking);
+  }
+
+  /** Whether datagrams are put together before rules see them (nf_defrag_ipv4_enable). */
+  defragments(family: 4 | 6): boolean {
+    return this.tracks(family) || this.#someRule(family, needsDefragmentation);
+  }
+
+  #someRule(family: 4 | 6, holds: (rule: ChainRule) => boolean): boolean {
+    for (const chains of this.#chains[family].values()) {
+      for (const { source } of chains.values()) {
+        if (source.rules.some(holds)) return true;
+      }
+    }
+    return false;
   }
 
   /** A base chain of kube-proxy's own table. */

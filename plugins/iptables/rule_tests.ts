@@ -36,9 +36,10 @@ export function baseTests(
     const test = negatableTest(source);
     tests.push((packet) => test(packet.source));
   }
-  // No packet of the model is a fragment: with connection tracking, rules see reassembled packets.
-  if (rule.fragment !== null && !rule.fragment.negated) {
-    tests.push(() => false);
+  // With connection tracking, rules see datagrams put together again, and no fragment.
+  if (rule.fragment !== null) {
+    const { negated } = rule.fragment;
+    tests.push((packet) => packet.laterFragment !== negated);
   }
   const on = (side: "inInterface" | "outInterface") =>
     interfaceTest(rule[side], tests, { side, interfaces });

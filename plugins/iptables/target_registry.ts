@@ -3,6 +3,7 @@ import type {
   RuleTarget,
 } from "../../core/import/iptables_rules.ts";
 import { type CompiledTarget, DOES } from "./compiled_rule.ts";
+import { HEADER_TARGETS } from "./header_targets.ts";
 import { MARK_TARGETS } from "./mark_targets.ts";
 import { NAT_TARGETS } from "./nat_targets.ts";
 import { setTarget } from "./set_target.ts";
@@ -18,8 +19,6 @@ const WITHOUT_EFFECT = [
   "AUDIT",
   "CHECKSUM",
   "TCPMSS",
-  "DSCP",
-  "TOS",
   "CLASSIFY",
   "SECMARK",
   "CONNSECMARK",
@@ -45,6 +44,7 @@ const TARGETS: Readonly<Record<string, TargetCompiler>> = {
   ),
   SET: setTarget,
   TPROXY: tproxy,
+  ...HEADER_TARGETS,
   ...MARK_TARGETS,
   ...NAT_TARGETS,
 };

@@ -1,5 +1,9 @@
 import type { Ip } from "../../core/packet/ip.ts";
-import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
+import {
+  type Packet,
+  type PacketDetail,
+  PROTOCOL,
+} from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type { HookContext, SocketOwner } from "../../core/replay/plugin.ts";
 import type { CompiledRule } from "./compiled_rule.ts";
@@ -34,6 +38,15 @@ export class TrackedPacket {
   ttl = 0;
   lengthBytes = 0;
   mark = 0;
+  typeOfService = 0;
+  /** A fragment that does not have the transport header. */
+  laterFragment = false;
+  /** What an ordinary packet does not have. */
+  detail: PacketDetail | null = null;
+  /** The packet that an ICMP error is about. */
+  inner: Packet | null = null;
+  /** A rule has written to a header. */
+  rewritten = false;
   context!: HookContext;
   /** Null when invalid or untracked. */
   connection: Connection | null = null;
@@ -52,7 +65,7 @@ export class TrackedPacket {
   virtualServer: VirtualServer | null = null;
   /** The rule that decided, or that changed the packet last. */
   rule: CompiledRule | null = null;
-  /** The rule that changed the mark last. */
+  /** The rule that changed the mark, or a header, last. */
   markRule: CompiledRule | null = null;
   /** Why the outcome is not known. */
   unknown = "";
@@ -70,8 +83,9 @@ export class TrackedPacket {
     this.markRule = null;
     this.mark = packet.mark;
     // Most hooks change nothing: the packet is the one that was taken in last.
-    if (packet === this.#loaded) return;
+    if (packet === this.#loaded && !this.rewritten) return;
     this.#loaded = packet;
+    this.rewritten = false;
     this.protocol = packet.protocol;
     this.source = packet.source;
     this.destination = packet.destination;
@@ -89,6 +103,24 @@ export class TrackedPacket {
     this.icmpCode = packet.icmpCode;
     this.ttl = packet.ttl;
     this.lengthBytes = packet.lengthBytes;
+    this.#loadDetail(packet);
+  }
+
+  #loadDetail({ detail, inner }: Packet): void {
+    this.inner = inner ?? null;
+    this.detail = detail ?? null;
+    this.laterFragment = false;
+    if (this.detail === null) {
+      this.typeOfService = 0;
+      return;
+    }
+    const { typeOfService, fragment } = this.detail;
+    this.typeOfService = typeOfService;
+    if (fragment === null || fragment.offsetBytes === 0) return;
+    this.laterFragment = true;
+    // No port that a rule may name.
+    this.sourcePort = -1;
+    this.destinationPort = -1;
   }
 
   /** Forgets the connection of the packet before. */

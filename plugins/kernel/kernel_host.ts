@@ -11,6 +11,7 @@ import { NetworkNamespace } from "./network_namespace.ts";
 import { LOG_GROUP, type LoggedPacket, PacketLog } from "./packet_log.ts";
 import { RawSocket } from "./raw_socket.ts";
 import {
+  countedHits,
   legacyCounters,
   type RuleCounters,
   savedCounters,
@@ -340,16 +341,7 @@ export class KernelHost {
   #countedPath(): RuleHit[] {
     const before = this.#counted;
     this.#counted = this.counters();
-    return [...this.#counted].flatMap(([key, packets]) => {
-      if (packets === (before.get(key) ?? 0)) return [];
-      const [table, chain, index] = key.split(" ");
-      return [{
-        table: table!,
-        chain: chain!,
-        index: Number(index),
-        packet: null,
-      }];
-    });
+    return countedHits(before, this.#counted);
   }
 }
 

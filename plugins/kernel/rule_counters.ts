@@ -1,3 +1,4 @@
+import type { RuleHit } from "./rule_path.ts";
 import { ERRNO, lastErrno, libc, SystemCallError } from "./libc.ts";
 
 const IPPROTO_IP = 0;
@@ -77,6 +78,24 @@ export function savedCounters(text: string): RuleCounters {
     }
   }
   return counters;
+}
+
+/** The rules that were met between two counts, each as often as it was. */
+export function countedHits(
+  before: RuleCounters,
+  after: RuleCounters,
+): RuleHit[] {
+  return [...after].flatMap(([key, packets]) => {
+    const [table, chain, index] = key.split(" ");
+    const hit = {
+      table: table!,
+      chain: chain!,
+      index: Number(index),
+      packet: null,
+    };
+    const more = Math.max(0, packets - (before.get(key) ?? 0));
+    return Array.from({ length: more }, () => hit);
+  });
 }
 
 interface BaseChains {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { savedCounters } from "./rule_counters.ts";
+import { countedHits, savedCounters } from "./rule_counters.ts";
 
 Deno.test("savedCounters() counts rules of a chain from 1, and its policy as 0", () => {
   const counters = savedCounters(`*filter
@@ -22,4 +22,11 @@ COMMIT
     ["nat PREROUTING 0", 0],
     ["nat PREROUTING 1", 7],
   ]);
+});
+
+Deno.test("countedHits() tells how often a packet met a rule", () => {
+  const before = savedCounters("*filter\n:U - [0:0]\n[3:1] -A U\n[7:1] -A U\n");
+  const after = savedCounters("*filter\n:U - [0:0]\n[5:2] -A U\n[7:1] -A U\n");
+  const hit = { table: "filter", chain: "U", index: 1, packet: null };
+  assertEquals(countedHits(before, after), [hit, hit]);
 });

@@ -7,7 +7,7 @@ import {
   type WalkingPacket,
 } from "../../core/packet/walking_packet.ts";
 import { ipSets } from "../../plugins/iptables/ip_sets.ts";
-import { lastAnswer } from "./_host_answer.ts";
+import { lastAnswer } from "../../plugins/iptables/host_answer.ts";
 import {
   type Link,
   NetfilterHost,

@@ -2,12 +2,15 @@ import { gunzipSync } from "node:zlib";
 import { parseIpsetSave } from "../../core/import/ipset_save.ts";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import type { RuleDump } from "../../core/import/iptables_rules.ts";
-import { Ip } from "../../core/packet/ip.ts";
+import {
+  type CasePacket,
+  casePacketBytes,
+} from "../../app/kernel/case_packet.ts";
 import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
-import { WalkingPacket } from "../../core/packet/walking_packet.ts";
+import { readPacket } from "../../core/packet/read_packet.ts";
 import { ipSets } from "../../plugins/iptables/ip_sets.ts";
 import { calicoDumps } from "./_calico_dumps.ts";
-import { lastAnswer } from "./_host_answer.ts";
+import { lastAnswer } from "../../plugins/iptables/host_answer.ts";
 import { istioKernelFlows } from "./_istio_kernel_flows.ts";
 import {
   type Link,
@@ -16,26 +19,6 @@ import {
 } from "../../plugins/iptables/netfilter_host.ts";
 import type { CaseResult, Suite } from "./suite.ts";
 
-/** A packet as the cases write it. */
-interface PacketSpec {
-  readonly p: string;
-  readonly src: string;
-  readonly dst: string;
-  readonly sport?: number;
-  readonly dport?: number;
-  readonly flags?: string;
-  readonly type?: number;
-  readonly code?: number;
-  readonly id?: number;
-  readonly ttl?: number;
-  readonly data?: string;
-  /** What an ICMP error is about. */
-  readonly inner?: PacketSpec;
-  /** Of a packet written out in bytes. */
-  readonly proto?: number;
-  readonly payload?: string;
-}
-
 type Hit = readonly [table: string, chain: string, rule: number, count: number];
 
 interface SeenPacket {
@@ -43,6 +26,7 @@ interface SeenPacket {
   readonly dst: string;
   readonly proto: number;
   readonly ttl: number;
+  readonly tos: number;
   readonly sport?: number;
   readonly dport?: number;
   readonly flags?: string;
@@ -53,7 +37,7 @@ interface SeenPacket {
 
 interface Step {
   readonly iface: string;
-  readonly packet: PacketSpec;
+  readonly packet: CasePacket;
   readonly out: readonly (readonly [string, SeenPacket | string])[];
   readonly hits: readonly Hit[];
 }
@@ -76,25 +60,6 @@ interface KernelCases {
   }[];
   readonly cases: readonly KernelCase[];
 }
-
-const FIELDS = new Set([
-  "p",
-  "src",
-  "dst",
-  "sport",
-  "dport",
-  "flags",
-  "type",
-  "code",
-  "id",
-  "ttl",
-  "data",
-  "seq",
-  "ack",
-  "inner",
-  "proto",
-  "payload",
-]);
 
 const FLAG_LETTERS = { F: 1, S: 2, R: 4, P: 8, A: 16, U: 32 } as const;
 
@@ -191,14 +156,6 @@ function judgeStep(
     readonly index: number;
   },
 ): Omit<CaseResult, "id"> | null {
-  const strange = Object.keys(step.packet).find((field) => !FIELDS.has(field));
-  const raw = step.packet.p === "raw" && !isWithoutPorts(step.packet);
-  if (strange !== undefined || raw) {
-    return {
-      status: "unknown",
-      actual: `step ${index + 1}: a packet with ${strange ?? "raw bytes"}`,
-    };
-  }
   const link = step.iface === "LOCAL" ? null : step.iface;
   const owner = link === null
     ? {
@@ -207,7 +164,10 @@ function judgeStep(
       connection: "test",
     }
     : null;
-  const sent = host.send(packetOf(step.packet), { link, owner });
+  const sent = host.send(readPacket(casePacketBytes(step.packet))!, {
+    link,
+    owner,
+  });
   if (sent.kind === "stopped" && sent.action.kind === "unknown") {
     return { status: "unknown", actual: sent.action.reason };
   }
@@ -245,40 +205,11 @@ function isRule([table, chain, rule]: Hit, { v4 }: RuleDump): boolean {
   return rule > 0 && rule <= (rules?.length ?? 0);
 }
 
-/** A packet in bytes whose protocol has no header that rules look into. */
-function isWithoutPorts({ proto }: PacketSpec): boolean {
-  return proto !== undefined &&
-    !(Object.values(PROTOCOL) as readonly number[]).includes(proto);
-}
-
-function packetOf(spec: PacketSpec): WalkingPacket {
-  const protocol = spec.proto ?? PROTOCOL[spec.p as keyof typeof PROTOCOL];
-  const flags = [...spec.flags ?? ""].reduce(
-    (bits, letter) => bits | FLAG_LETTERS[letter as keyof typeof FLAG_LETTERS],
-    0,
-  );
-  const dataBytes = spec.data?.length ?? 0;
-  return new WalkingPacket(
-    protocol,
-    Ip.of(spec.src),
-    protocol === PROTOCOL.icmp ? spec.id ?? 1 : spec.sport ?? 0,
-    Ip.of(spec.dst),
-    spec.dport ?? 0,
-    flags,
-    spec.type ?? 0,
-    spec.code ?? 0,
-    spec.ttl ?? 64,
-    0,
-    20 + (protocol === PROTOCOL.tcp ? 20 : 8) + dataBytes,
-    { kind: "opaque", lengthBytes: dataBytes },
-    spec.inner === undefined ? null : packetOf(spec.inner),
-  );
-}
-
 function outTexts(sent: Sent, { nondet }: KernelCase): readonly string[] {
-  return sent.kind === "sent"
-    ? [seenText(sent.link, seenOf(sent.packet), nondet)]
-    : [];
+  if (sent.kind !== "sent") return [];
+  return (sent.pieces ?? [sent.packet]).map((packet) =>
+    seenText(sent.link, seenOf(packet), nondet)
+  );
 }
 
 function seenOf(packet: Packet): SeenPacket {
@@ -288,6 +219,7 @@ function seenOf(packet: Packet): SeenPacket {
     dst: packet.destination.text,
     proto: packet.protocol,
     ttl: packet.ttl,
+    tos: packet.detail?.typeOfService ?? 0,
     ...(icmp
       ? { type: packet.icmpType, code: packet.icmpCode }
       : hasPorts(packet)
@@ -319,6 +251,7 @@ function seenText(
     `${seen.src}:${port("sport")}`,
     `${seen.dst}:${port("dport")}`,
     `ttl ${seen.ttl}`,
+    `tos ${seen.tos}`,
     seen.flags ?? "",
     seen.type === undefined ? "" : `${seen.type}/${seen.code}`,
     seen.inner === undefined ? "" : seenText("about", seen.inner, nondet),
