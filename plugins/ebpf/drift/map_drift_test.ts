@@ -5,6 +5,7 @@ import { dump, networkPolicy, SHOP } from "../_testing.ts";
 import { printLbList } from "../dumps/lb_list.ts";
 import { fillServices } from "../maps/lb/fill_services.ts";
 import { LB_DEFAULTS } from "../maps/lb/lb_config.ts";
+import { type Options, optionsSchema } from "../options.ts";
 import { DRIFT_OPTIONS, mapDrift } from "./map_drift.ts";
 
 const POLICY = networkPolicy(
@@ -93,16 +94,22 @@ function drift(live: {
   readonly ipcache?: Readonly<Record<string, number>>;
   readonly endpoints?: object;
   readonly entries?: readonly object[];
+  readonly identities?: readonly object[];
+  readonly options?: Options;
 }) {
   const dumps = [
     ["lb.json", JSON.stringify(live.services ?? services())],
     ["ipcache.json", ipcacheText(live.ipcache ?? IDENTITIES)],
     ["endpoint.json", JSON.stringify(live.endpoints ?? ENDPOINTS)],
     ["policy-12.json", JSON.stringify(live.entries ?? ENTRIES)],
+    ...(live.identities === undefined
+      ? []
+      : [["identities.json", JSON.stringify(live.identities)]]),
   ].map(([file, text]) => dump(text!, { file: file! }).data);
   const made = cluster();
   const node = made.cluster.nodes.get("n1")!;
-  const report = mapDrift(dumps, { ...made, node, options: DRIFT_OPTIONS });
+  const options = live.options ?? DRIFT_OPTIONS;
+  const report = mapDrift(dumps, { ...made, node, options });
   return {
     ...report,
     lines: report.drifts.map(({ kind, map, entry, detail }) =>
@@ -157,6 +164,36 @@ Deno.test("mapDrift() tells addresses that the ipcache has for another or for no
     unknown.filter((text) => text.includes("10.0.1.10")),
     ["who identity 6 of 10.0.1.10 is is not known"],
   );
+});
+
+Deno.test("mapDrift() tells an address that has another pod's identity", () => {
+  const labels = (app: string) => [
+    `k8s:app=${app}`,
+    "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop",
+    "k8s:io.cilium.k8s.policy.cluster=default",
+    "k8s:io.cilium.k8s.policy.serviceaccount=default",
+    "k8s:io.kubernetes.pod.namespace=shop",
+  ];
+  const { lines } = drift({
+    ipcache: { ...IDENTITIES, "10.0.1.10/32": 7003 },
+    identities: [
+      { id: 7001, labels: labels("client") },
+      { id: 7002, labels: labels("near") },
+      { id: 7003, labels: labels("web") },
+    ],
+  });
+  assertEquals(lines, [
+    "different cilium_ipcache_v2 10.0.1.10/32: identity 7003 (k8s:app=web,k8s:io.kubernetes.pod.namespace=shop) in place of k8s:app=client,k8s:io.kubernetes.pod.namespace=shop",
+  ]);
+});
+
+Deno.test("mapDrift() tells a tunnel to nowhere", () => {
+  const options = optionsSchema.parse({
+    values: { kubeProxyReplacement: true, routingMode: "tunnel" },
+  });
+  assertEquals(drift({ options }).lines, [
+    "different cilium_ipcache_v2 10.0.2.10/32: tunnel to nowhere in place of 192.168.0.2",
+  ]);
 });
 
 Deno.test("mapDrift() asks both policy maps what they say, whatever entries say it", () => {
