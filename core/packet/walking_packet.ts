@@ -2,6 +2,7 @@ import type { Ip } from "./ip.ts";
 import {
   type Packet,
   type PacketChange,
+  type PacketOption,
   type Payload,
   PROTOCOL,
   TCP_FLAG,
@@ -39,6 +40,7 @@ export class WalkingPacket implements Packet {
     readonly lengthBytes: number,
     readonly payload: Payload,
     readonly inner: Packet | null = null,
+    readonly option: PacketOption | null = null,
   ) {}
 
   /** The packet with some fields changed. */
@@ -57,6 +59,7 @@ export class WalkingPacket implements Packet {
       this.lengthBytes,
       this.payload,
       change.inner ?? this.inner,
+      change.option === undefined ? this.option : change.option,
     );
   }
 

@@ -120,10 +120,16 @@ export class NodeDatapath {
    * whoever has the address. The node's own address is not believed of what it forwards,
    * which may be someone else's behind a masquerade; such packets are the
    * world's (bpf/lib/identity.h, inherit_identity_from_host; bpf/bpf_host.c,
-   * resolve_srcid_ipv4; cilium/cilium issues 19010, 23603).
+   * resolve_srcid_ipv4; cilium/cilium issues 19010, 23603). A client whose
+   * address direct server return has kept is whoever has it (cilium/cilium PR
+   * 29155).
    */
-  senderOf({ source, mark }: Packet, { tunnelId, owner }: HookContext): Party {
-    const number = (mark === 0 ? 0 : markedIdentity(mark)) || (tunnelId ?? 0);
+  senderOf(
+    { source, mark, option }: Packet,
+    { tunnelId, owner }: HookContext,
+  ): Party {
+    const tunnelled = option == null ? tunnelId ?? 0 : 0;
+    const number = (mark === 0 ? 0 : markedIdentity(mark)) || tunnelled;
     if (number === IDENTITY.world) return this.#world(source.family);
     if (number >= IDENTITY.firstPod) {
       return this.index.parties[number - IDENTITY.firstPod]!;

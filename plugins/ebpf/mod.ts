@@ -9,7 +9,7 @@ import { connect } from "./connect.ts";
 import { type Compiled, NodeDatapath } from "./datapath.ts";
 import { type Answers, learnRecord } from "./dns_names.ts";
 import { fromPod } from "./from_pod.ts";
-import { fromWire } from "./from_wire.ts";
+import { fromDevice, fromWire } from "./from_wire.ts";
 import {
   masqueradeByNetfilter,
   unmasqueradeByNetfilter,
@@ -55,6 +55,8 @@ export default definePlugin({
       fromPod: { hook: "from-pod", priority: 0 },
       // The proxy's socket has its address before any rule sees the packet.
       bindTransparent: { hook: "output", priority: PRIORITY.raw - 100 },
+      // XDP comes before tc, and so before everyone else at the device.
+      fromDevice: { hook: "from-wire", priority: -1_000 },
       fromWire: { hook: "from-wire", priority: 100 },
       // Round whatever else netfilter does, which so sees the pod's address on both ways.
       unmasquerade: { hook: "prerouting", priority: PRIORITY.raw - 1 },
@@ -102,8 +104,9 @@ export default definePlugin({
     nodeAddresses.get(node.name)?.ingress ?? [],
   attach(compiled, node) {
     const path = new NodeDatapath(compiled, node);
-    const { socketLb, masquerade, kubeProxyReplacement, hostRouting, tunnel } =
-      compiled.settings;
+    const { settings } = compiled;
+    const { socketLb, masquerade, hostRouting, tunnel, xdp } = settings;
+    const { kubeProxyReplacement } = settings;
     const inspects = path.endsAtProxies;
     const rewritesWire = kubeProxyReplacement || masquerade === "bpf";
     return {
@@ -111,6 +114,7 @@ export default definePlugin({
       toPod: toPod(path),
       ...(socketLb === "off" ? {} : { connect: connect(path) }),
       bindTransparent: bindTransparent(path),
+      ...(kubeProxyReplacement && xdp ? { fromDevice: fromDevice(path) } : {}),
       ...(rewritesWire || hostRouting || inspects
         ? { fromWire: fromWire(path) }
         : {}),

@@ -70,4 +70,16 @@ export const MODELS: readonly ModelClaim[] = [
       "Maglev hashes what comes off the wire by client, ports and protocol into a table that is the same on every node",
     source: "cilium/cilium pkg/maglev; bpf/lib/hash.h; bpf/lib/lb.h",
   },
+  {
+    claim:
+      "direct server return keeps the client's address to another node's backend, which answers as the frontend from its own node",
+    source:
+      "cilium/cilium bpf/lib/nodeport.h, tail_nodeport_ipv4_dsr, xlate_dsr_v4; PR 29155",
+  },
+  {
+    claim:
+      "XDP acceleration forwards to other nodes past every hook of tc and netfilter, with the same verdicts",
+    source:
+      "cilium/cilium bpf/bpf_xdp.c; Documentation/network/kubernetes/kubeproxy-free.rst, XDP acceleration",
+  },
 ];

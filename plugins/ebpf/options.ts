@@ -2,6 +2,7 @@ import { z } from "zod";
 import { nearest } from "../../core/errors.ts";
 import { Cidr } from "../../core/packet/ip.ts";
 import type { MaglevSettings } from "./maglev_pick.ts";
+import { contradictions } from "./contradictions.ts";
 import { MAGLEV_DEFAULTS, MAGLEV_SIZES } from "./maps/lb/maglev.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
 
@@ -30,11 +31,16 @@ const groups = {
     masquerade: flag.default(false),
     hostLegacyRouting: flag.default(false),
     lbExternalClusterIP: flag.default(false),
+    lbModeAnnotation: flag.default(false),
     lbSourceRangeAllTypes: flag.default(false),
   }),
   loadBalancer: z.looseObject({
     algorithm: z.enum(["random", "maglev"]).default("random"),
     mode: z.enum(["snat", "dsr", "hybrid"]).default("snat"),
+    dsrDispatch: z.enum(["opt", "ipip", "geneve"]).default("opt"),
+    acceleration: z.enum(["native", "best-effort", "disabled"]).default(
+      "disabled",
+    ),
     serviceNoBackendResponse: z.enum(["reject", "drop"]).default("reject"),
   }),
   nodePort: z.looseObject({
@@ -95,6 +101,9 @@ const values = z.looseObject({
   cluster: groups.cluster.prefault({}),
 });
 
+/** Helm values, checked one by one. */
+export type Values = z.infer<typeof values>;
+
 /** Options: a release and the Helm values it was installed with. */
 export const optionsSchema = z.strictObject({
   version: z.string().regex(/^1\.\d{1,2}(\.\d{1,3})?$/).default("1.18"),
@@ -109,36 +118,31 @@ export const optionsSchema = z.strictObject({
   fromConfigMap: flag.default(false),
   /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */
   dnsAnswers: z.enum(["assumed", "asked"]).default("assumed"),
-}).prefault({}).superRefine(({ values }, context) => {
-  if (values.socketLB.enabled === false && values.kubeProxyReplacement) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "socketLB", "enabled"],
-      message: "kubeProxyReplacement needs the socket load balancer",
-    });
-  }
-  if (values.loadBalancer.mode !== "snat" && !values.kubeProxyReplacement) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "loadBalancer", "mode"],
-      message:
-        `mode ${values.loadBalancer.mode} needs kubeProxyReplacement: true`,
-    });
-  }
-  if (values.enableRemoteNodeMasquerade && !values.bpf.masquerade) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "enableRemoteNodeMasquerade"],
-      message: "remote node masquerade needs bpf.masquerade: true",
-    });
+}).prefault({}).superRefine(({ version, values }, context) => {
+  for (const { path, message } of contradictions(values, minorOf(version))) {
+    context.addIssue({ code: "custom", path: ["values", ...path], message });
   }
 });
 
 export type Options = z.infer<typeof optionsSchema>;
 
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
+}
+
 /** What options mean, checked, with everything left out at its default. */
 export function settingsFrom(options: unknown): Settings {
   return settingsOf(optionsSchema.parse(options));
+}
+
+/** How what comes off the wire gets to another node's backend. */
+export interface Forwarding {
+  /** `hybrid`: TCP as in `dsr`, the rest as in `snat`. */
+  readonly mode: "snat" | "dsr" | "hybrid";
+  /** How that node learns which address it is to answer from. */
+  readonly dispatch: "opt" | "ipip" | "geneve";
+  /** A Service may choose by its annotation. */
+  readonly annotated: boolean;
 }
 
 /** The options as the datapath is compiled with them. */
@@ -155,7 +159,9 @@ export interface Settings {
   /** Null: backends are picked at random. */
   readonly maglev: MaglevSettings | null;
   readonly noBackend: "reject" | "drop";
-  readonly forwarding: "snat" | "dsr" | "hybrid";
+  readonly forwarding: Forwarding;
+  /** Node ports are served by XDP, before there is a packet buffer. */
+  readonly xdp: boolean;
   readonly nodePorts: { readonly from: number; readonly to: number };
   /** How packets of pods that leave the cluster get the node's address. */
   readonly masquerade: "off" | "bpf" | "iptables";
@@ -191,7 +197,7 @@ const LOCAL_CLUSTER_SINCE = 19;
 export function settingsOf(
   { version, values, audit, dnsAnswers }: Options,
 ): Settings {
-  const minor = Number(version.split(".")[1]);
+  const minor = minorOf(version);
   const { kubeProxyReplacement, socketLB, bpf } = values;
   const socket = kubeProxyReplacement || socketLB.enabled === true;
   const [from, to] = values.nodePort.range.split(",").map(Number);
@@ -209,7 +215,13 @@ export function settingsOf(
       ? { size: values.maglev.tableSize, seed: values.maglev.hashSeed }
       : null,
     noBackend: values.loadBalancer.serviceNoBackendResponse,
-    forwarding: values.loadBalancer.mode,
+    forwarding: {
+      mode: values.loadBalancer.mode,
+      dispatch: values.loadBalancer.dsrDispatch,
+      annotated: bpf.lbModeAnnotation,
+    },
+    // Whether a device is up to it, best-effort finds out and we take for granted.
+    xdp: values.loadBalancer.acceleration !== "disabled",
     nodePorts: { from: from!, to: to! },
     masquerade: !masquerading ? "off" : bpf.masquerade ? "bpf" : "iptables",
     masquerade4: values.enableIPv4Masquerade,

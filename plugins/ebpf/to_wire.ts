@@ -1,6 +1,8 @@
+import type { Ip } from "../../core/packet/ip.ts";
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
+import { answerDirectly } from "./direct_return.ts";
 import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
 import { PASSED, Tracker } from "./tracking.ts";
@@ -20,14 +22,25 @@ export function toWire(path: NodeDatapath): Handler {
   return function toWire(packet, context) {
     const change = translate(packet, { path, context, tracker });
     if (settings.tunnel === null || !isOverlaid(context)) return change;
-    const wrapped: Action = {
-      kind: "encapsulate",
+    const wrapped = encapsulation(packet.destination, {
       by: settings.tunnel,
       id: tunnelIdOf(packet, path, context),
-      overheadBytes: TUNNEL_BYTES,
-      rule: { name: `cilium_ipcache_v2 ${packet.destination.text}/32` },
-    };
+    });
     return change === undefined ? wrapped : [change, wrapped];
+  };
+}
+
+/** The tunnel header, with the sender's identity. */
+export function encapsulation(
+  destination: Ip,
+  { by, id }: { readonly by: "vxlan" | "geneve"; readonly id: number },
+): Action {
+  return {
+    kind: "encapsulate",
+    by,
+    id,
+    overheadBytes: TUNNEL_BYTES,
+    rule: { name: `cilium_ipcache_v2 ${destination.text}/32` },
   };
 }
 
@@ -44,7 +57,12 @@ function translate(
     const { connection, state } = tracker.look(packet, context);
     if (connection !== null && state === "reply") {
       const { original, mark } = connection;
-      return (mark & PASSED.nodePort) === 0 ? undefined : {
+      if ((mark & PASSED.nodePort) === 0) {
+        return (mark & PASSED.direct) === 0
+          ? undefined
+          : answerDirectly(packet, context);
+      }
+      return {
         kind: "rewrite",
         change: {
           source: original.destination,
