@@ -46,7 +46,7 @@ export class Compiler {
     const settings = this.#settings;
     const cluster = this.#cluster;
     const policies = this.#policies.compile(objects, answers);
-    this.#services.refresh();
+    this.#services.refresh(objects);
     const addresses = new Map<string, NodeAddresses>();
     const overlays = new Map<string, Overlay>();
     for (const [name, node] of cluster.nodes) {
@@ -55,7 +55,11 @@ export class Compiler {
       if (settings.tunnel !== null) overlays.set(name, hostDevice(own));
     }
     return {
-      warnings: [...this.#warnings, ...policies.warnings],
+      warnings: [
+        ...this.#warnings,
+        ...policies.warnings,
+        ...this.#services.warnings,
+      ],
       settings,
       cluster,
       policies,

@@ -20,6 +20,8 @@ const VALUES: Readonly<Record<string, string>> = {
   "service-no-backend-response": "loadBalancer.serviceNoBackendResponse",
   "bpf-lb-maglev-table-size": "maglev.tableSize",
   "bpf-lb-maglev-hash-seed": "maglev.hashSeed",
+  "enable-local-redirect-policy": "localRedirectPolicies.enabled",
+  "lrp-address-matcher-cidrs": "localRedirectPolicies.addressMatcherCIDRs",
   "node-port-range": "nodePort.range",
   "enable-endpoint-routes": "endpointRoutes.enabled",
   "enable-ingress-controller": "ingressController.enabled",

@@ -29,6 +29,7 @@ export function connect(path: NodeDatapath): Handler {
     if (frontend === undefined || skipped(frontend, { path, packet })) {
       return undefined;
     }
+    if (!inHost && frontend.spares?.(context.pod!) === true) return undefined;
     const backend = keptPeer(packet, context) ??
       picked(frontend, { path, context, inHost });
     if (backend === undefined) {
@@ -60,7 +61,10 @@ function frontendOf(
 ): Frontend | undefined {
   const { services, settings, node } = path;
   context.charge("hashLookups", 1);
-  const direct = services.find(destination, protocol, port);
+  const direct = services.find(destination, protocol, {
+    port,
+    node: node.name,
+  });
   if (direct !== undefined || !settings.kubeProxyReplacement) return direct;
   // sock4_wildcard_lookup_full: node ports on whichever node, host ports on this.
   const { family } = destination;

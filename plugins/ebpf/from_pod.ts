@@ -123,8 +123,14 @@ function frontendOf(
   const { protocol, destination, destinationPort: port } = packet;
   if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp) return undefined;
   context.charge("hashLookups", 1);
-  const found = services.find(destination, protocol, port);
-  if (found?.isHiddenInside === true) return undefined;
+  const found = services.find(destination, protocol, {
+    port,
+    node: node.name,
+  });
+  if (
+    found !== undefined &&
+    (found.isHiddenInside || found.spares?.(context.pod!) === true)
+  ) return undefined;
   if (found !== undefined || !settings.kubeProxyReplacement) return found;
   // The map has node ports under the addresses of this node alone.
   if (!path.isOwn(path.holderOf(destination))) return undefined;

@@ -247,7 +247,10 @@ function frontendOf({ path, packet, context }: Arrival): Frontend | undefined {
   const { protocol, destination, destinationPort: port } = packet;
   if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp) return undefined;
   context.charge("hashLookups", 1);
-  const direct = services.find(destination, protocol, port);
+  const direct = services.find(destination, protocol, {
+    port,
+    node: node.name,
+  });
   if (direct !== undefined) return direct;
   if (!path.isOwn(path.holderOf(destination))) return undefined;
   const { family } = destination;

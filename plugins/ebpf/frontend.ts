@@ -17,7 +17,8 @@ export type FrontendType =
   | "NodePort"
   | "LoadBalancer"
   | "ExternalIPs"
-  | "HostPort";
+  | "HostPort"
+  | "LocalRedirect";
 
 /** Counts the changes of the cluster, after each of which endpoints may be others. */
 export interface ChangeClock {
@@ -42,6 +43,10 @@ export class Frontend {
   /** Names it in tables: `shop/web:http NodePort 4`. */
   readonly key: string;
   readonly protocol: Protocol;
+  /** Of the Service's port; empty without one. */
+  readonly portName: string;
+  /** Whom it does not translate for; null: nobody. */
+  readonly spares: ((pod: Pod) => boolean) | null;
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
   readonly sourceRanges: SourceRanges | null;
@@ -60,10 +65,14 @@ export class Frontend {
     readonly endpoints: () => readonly PortEndpoint[];
     readonly clock: ChangeClock;
     readonly protocol: Protocol;
+    readonly portName?: string;
+    readonly spares?: (pod: Pod) => boolean;
     readonly sourceRanges?: SourceRanges;
   }) {
     this.type = init.type;
     this.protocol = init.protocol;
+    this.portName = init.portName ?? "";
+    this.spares = init.spares ?? null;
     this.service = init.service;
     this.key = init.key;
     this.rule = init.rule;
@@ -161,6 +170,7 @@ export function serviceFrontend(
     endpoints: () => cluster.endpointsOf(service, port, family),
     clock: at.clock,
     protocol: port.protocol,
+    portName: port.name ?? "",
     ...(ranged
       ? {
         sourceRanges: {

@@ -48,6 +48,7 @@ export default definePlugin({
       "cilium.io/CiliumNetworkPolicy",
       "cilium.io/CiliumClusterwideNetworkPolicy",
       "cilium.io/CiliumCIDRGroup",
+      "cilium.io/CiliumLocalRedirectPolicy",
       "policy.networking.k8s.io/ClusterNetworkPolicy",
     ],
     hooks: {

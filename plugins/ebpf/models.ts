@@ -82,4 +82,10 @@ export const MODELS: readonly ModelClaim[] = [
     source:
       "cilium/cilium bpf/bpf_xdp.c; Documentation/network/kubernetes/kubeproxy-free.rst, XDP acceleration",
   },
+  {
+    claim:
+      "a local redirect answers on nodes that have a ready pod for it, elsewhere the Service does",
+    source:
+      "cilium/cilium pkg/loadbalancer/redirectpolicy/controller.go; Documentation/network/kubernetes/local-redirect-policy.rst",
+  },
 ];

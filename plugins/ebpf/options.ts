@@ -22,6 +22,15 @@ const prefix = z.string().refine((text) => Cidr.parse(text) !== undefined, {
   error: "must be a prefix such as 10.0.0.0/8",
 });
 
+/** A list, or its members between blanks or commas as in a ConfigMap. */
+const prefixes = z.union([
+  z.string().transform((text) => text.split(/[\s,]+/).filter(Boolean)).pipe(
+    z.array(prefix),
+  ),
+  z.array(prefix),
+  z.null().transform((): string[] => []),
+]);
+
 const groups = {
   socketLB: z.looseObject({
     enabled: flag.optional(),
@@ -68,6 +77,10 @@ const groups = {
     policyDefaultLocalCluster: flag.optional(),
   }),
   cluster: z.looseObject({ name: z.string().default("default") }),
+  localRedirectPolicies: z.looseObject({
+    enabled: flag.default(false),
+    addressMatcherCIDRs: prefixes.default([]),
+  }),
 } as const;
 
 /** Helm values that are modelled, under their own names; others may stand beside them. */
@@ -98,6 +111,9 @@ const values = z.looseObject({
   dnsProxy: groups.dnsProxy.prefault({}),
   clustermesh: groups.clustermesh.prefault({}),
   policyAuditMode: flag.default(false),
+  /** What releases before 1.18 call localRedirectPolicies.enabled. */
+  localRedirectPolicy: flag.default(false),
+  localRedirectPolicies: groups.localRedirectPolicies.prefault({}),
   cluster: groups.cluster.prefault({}),
 });
 
@@ -163,6 +179,10 @@ export interface Settings {
   /** Node ports are served by XDP, before there is a packet buffer. */
   readonly xdp: boolean;
   readonly nodePorts: { readonly from: number; readonly to: number };
+  /** CiliumLocalRedirectPolicy counts. */
+  readonly localRedirect: boolean;
+  /** Addresses that it may name; none: all. */
+  readonly redirectRanges: readonly Cidr[];
   /** How packets of pods that leave the cluster get the node's address. */
   readonly masquerade: "off" | "bpf" | "iptables";
   readonly masquerade6: boolean;
@@ -223,6 +243,10 @@ export function settingsOf(
     // Whether a device is up to it, best-effort finds out and we take for granted.
     xdp: values.loadBalancer.acceleration !== "disabled",
     nodePorts: { from: from!, to: to! },
+    localRedirect: values.localRedirectPolicy ||
+      values.localRedirectPolicies.enabled,
+    redirectRanges: values.localRedirectPolicies.addressMatcherCIDRs
+      .map((text) => Cidr.of(text)),
     masquerade: !masquerading ? "off" : bpf.masquerade ? "bpf" : "iptables",
     masquerade4: values.enableIPv4Masquerade,
     masquerade6: values.enableIPv6Masquerade,

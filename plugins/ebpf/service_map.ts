@@ -1,4 +1,4 @@
-import type { Pod, Service } from "../../core/cluster/model.ts";
+import type { KubeObject, Pod, Service } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import { protocolNumber } from "../../core/policy/match_rule.ts";
@@ -9,8 +9,14 @@ import {
   serviceFrontend,
 } from "./frontend.ts";
 import type { Settings } from "./options.ts";
+import { Redirects } from "./redirects.ts";
 
 type Ports = Map<number, Frontend>;
+
+type ServiceSettings = Pick<
+  Settings,
+  "kubeProxyReplacement" | "rangesForAll" | "localRedirect" | "redirectRanges"
+>;
 
 /** Frontends that one Service has, with what is needed to take them out again. */
 interface Held {
@@ -29,7 +35,8 @@ interface Held {
  */
 export class ServiceMap {
   readonly #cluster: ClusterView;
-  readonly #settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">;
+  readonly #settings: ServiceSettings;
+  readonly #redirects: Redirects;
   readonly #v4 = new Map<number, Ports>();
   readonly #v6 = new Map<string, Ports>();
   readonly #nodePorts: Readonly<Record<4 | 6, Ports>> = {
@@ -46,16 +53,23 @@ export class ServiceMap {
 
   constructor(
     cluster: ClusterView,
-    settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">,
+    settings: ServiceSettings,
   ) {
     this.#cluster = cluster;
     this.#settings = settings;
-    this.refresh();
+    this.#redirects = new Redirects(cluster, settings);
+    this.refresh([]);
   }
 
-  /** Takes in what has changed in the cluster. */
-  refresh(): void {
+  /** What of the redirects is not loaded, and why. */
+  get warnings(): readonly string[] {
+    return this.#redirects.warnings;
+  }
+
+  /** Takes in what has changed in the cluster, and the redirects among policies. */
+  refresh(objects: readonly KubeObject[]): void {
     this.#clock.changes++;
+    this.#redirects.refresh(objects);
     const { services } = this.#cluster;
     const changed = [...services].filter(([key, service]) =>
       this.#held.get(key)?.service !== service
@@ -95,10 +109,17 @@ export class ServiceMap {
     this.#held.delete(key);
   }
 
-  /** The frontend at an address of its own. */
-  find(ip: Ip, protocol: number, port: number): Frontend | undefined {
+  /** The frontend that a node has at an address of its own. */
+  find(
+    ip: Ip,
+    protocol: number,
+    { port, node }: { readonly port: number; readonly node: string },
+  ): Frontend | undefined {
     const ports = ip.family === 4 ? this.#v4.get(ip.w3) : this.#v6.get(ip.text);
-    return ports?.get(protocol << 16 | port);
+    const found = ports?.get(protocol << 16 | port);
+    return this.#redirects.none
+      ? found
+      : this.#redirects.at(found, { node, ip, protocol, port });
   }
 
   /** The node port, the same on every node. */
