@@ -13,10 +13,12 @@ import { exactName, namePattern } from "./dns_name.ts";
 export function readL7(
   reader: SpecReader,
   entry: Mapping,
-  { path, rule, direction, refuse }: {
+  { path, rule, direction, isHost, refuse }: {
     readonly path: Path;
     readonly rule: Rule;
     readonly direction: PolicyDirection;
+    /** Its subjects are nodes, whose DNS alone may be looked into. */
+    readonly isHost: boolean;
     /** Says why the agent does not take the policy. */
     readonly refuse: (why: string) => void;
   },
@@ -38,6 +40,11 @@ export function readL7(
   if (parsers.length > 1) refuse(`rules of ${parsers.join(" and ")}`);
   if (parsers.includes("dns") && direction === "ingress") {
     refuse("dns rules on ingress");
+  }
+  if (
+    isHost && parsers.some((key) => direction === "ingress" || key !== "dns")
+  ) {
+    refuse(`${parsers.join(" and ")} rules of a node`);
   }
   for (const key of parsers) {
     const list = reader.list(rules[key], [...below, key]);

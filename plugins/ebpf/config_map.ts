@@ -20,6 +20,8 @@ const VALUES: Readonly<Record<string, string>> = {
   "service-no-backend-response": "loadBalancer.serviceNoBackendResponse",
   "bpf-lb-maglev-table-size": "maglev.tableSize",
   "bpf-lb-maglev-hash-seed": "maglev.hashSeed",
+  "enable-host-firewall": "hostFirewall.enabled",
+  "enable-node-selector-labels": "nodeSelectorLabels",
   "enable-local-redirect-policy": "localRedirectPolicies.enabled",
   "lrp-address-matcher-cidrs": "localRedirectPolicies.addressMatcherCIDRs",
   "node-port-range": "nodePort.range",

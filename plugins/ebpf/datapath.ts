@@ -8,6 +8,7 @@ import { partyFor, type PolicyIndex } from "../../core/policy/policy_index.ts";
 import { type CompiledPolicies, WORLD } from "./compile_policies.ts";
 import type { DnsNames } from "./dns_names.ts";
 import { identityText } from "./labels.ts";
+import { HostFirewall } from "./host_firewall.ts";
 import type { HookContext, Overlay } from "../../core/replay/plugin.ts";
 import { IDENTITY, markedIdentity, ROLES } from "./identity.ts";
 import type { MaglevTables } from "./maglev_pick.ts";
@@ -54,6 +55,8 @@ export class NodeDatapath {
   readonly overlay: Overlay | null;
   /** What the node's ingress proxy sends to pods from, by family. */
   readonly ingressAddress: Readonly<Record<4 | 6, Ip | undefined>>;
+  /** Null: policies are about pods alone. */
+  readonly firewall: HostFirewall | null;
   readonly #roles: ReadonlyMap<string, Holder>;
   /** Nodes by the address of that device. */
   readonly #hostDevices: ReadonlyMap<string, Holder>;
@@ -80,6 +83,14 @@ export class NodeDatapath {
     const own = compiled.nodeAddresses.get(node.name)?.ingress ?? [];
     const ingress = (family: 4 | 6) => own.find((ip) => ip.family === family);
     this.ingressAddress = { 4: ingress(4), 6: ingress(6) };
+    this.firewall = this.#firewall();
+  }
+
+  #firewall(): HostFirewall | null {
+    const own = this.address[4] ?? this.address[6];
+    if (!this.settings.hostFirewall || own === undefined) return null;
+    const holder = this.index.holderOf(own);
+    return holder.kind === "node" ? new HostFirewall(this, holder.local) : null;
   }
 
   /** Who has an address: `cilium_ipcache_v2` and `cilium_lxc` in one. */
@@ -140,6 +151,17 @@ export class NodeDatapath {
     return this.isOwn(holder) && owner === null
       ? this.#world(source.family)
       : this.partyOf(holder);
+  }
+
+  /** The other node that what has this source comes from; undefined when that cannot be told. */
+  nodeBehind(source: Ip): Party | undefined {
+    const holder = this.#hostDevices.get(source.text) ?? this.holderOf(source);
+    if (holder.kind === "node") return this.partyOf(holder);
+    const node = holder.kind === "pod"
+      ? this.cluster.nodes.get(holder.pod.node)
+      : undefined;
+    const [address] = [...node?.internalIps ?? [], ...node?.externalIps ?? []];
+    return address && this.partyOf(this.index.holderOf(address));
   }
 
   /** The source of what this node sends on to another under its own name. */

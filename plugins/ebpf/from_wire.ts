@@ -37,18 +37,24 @@ interface Arrival {
  */
 export function fromWire(path: NodeDatapath): Handler {
   const tracker = new Tracker();
-  const { xdp } = path.settings;
+  const { firewall, settings: { xdp } } = path;
   return function fromWire(packet, context) {
     const arrival = { path, tracker, packet, context, xdp: false };
+    if (firewall !== null && context.tunnelId !== null) {
+      const stopped = firewall.admitsTunnel(packet, context);
+      if (stopped !== undefined) return stopped;
+    }
     if (packet.option != null) receiveDirectly(packet, arrival);
     const holder = path.holderOf(packet.destination);
     if (holder.kind === "pod" || holder.kind === "role") {
       return proxied(arrival) ?? shortWay(packet.destination, path);
     }
-    if (packet.option != null) return undefined;
     // XDP has looked at everything but what came wrapped.
-    if (xdp && context.tunnelId === null) return undefined;
-    return answered(arrival) ?? served(arrival);
+    const looked = packet.option != null || xdp && context.tunnelId === null;
+    return (looked ? undefined : answered(arrival) ?? served(arrival)) ??
+      (firewall !== null && path.isOwn(holder)
+        ? firewall.ingress(packet, context)
+        : undefined);
   };
 }
 
@@ -202,6 +208,7 @@ function forwarded(
   if (!connection.sourceTranslated) {
     return [
       { kind: "rewrite", change, rule },
+      ...stoppedAtHost(arrival, connection),
       ...inwards(arrival, reply.source),
     ];
   }
@@ -218,6 +225,17 @@ function forwarded(
     ...wrapped(arrival, connection),
     outwards(arrival),
   ];
+}
+
+/** A backend that is a process of this node is under the node's own policies. */
+function stoppedAtHost(
+  { path, packet, context, xdp }: Arrival,
+  { reply: { source, sourcePort: port } }: Connection,
+): Action[] {
+  const { firewall } = path;
+  if (firewall === null || xdp || !path.isOwn(path.holderOf(source))) return [];
+  const peer = path.senderOf(packet, context);
+  return [firewall.admits(peer, { packet, context, port }) ?? []].flat();
 }
 
 /** The way out again: by the device's tc program, or by none. */

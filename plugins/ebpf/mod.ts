@@ -107,7 +107,7 @@ export default definePlugin({
     const path = new NodeDatapath(compiled, node);
     const { settings } = compiled;
     const { socketLb, masquerade, hostRouting, tunnel, xdp } = settings;
-    const { kubeProxyReplacement } = settings;
+    const { kubeProxyReplacement, hostFirewall } = settings;
     const inspects = path.endsAtProxies;
     const rewritesWire = kubeProxyReplacement || masquerade === "bpf";
     return {
@@ -116,10 +116,12 @@ export default definePlugin({
       ...(socketLb === "off" ? {} : { connect: connect(path) }),
       bindTransparent: bindTransparent(path),
       ...(kubeProxyReplacement && xdp ? { fromDevice: fromDevice(path) } : {}),
-      ...(rewritesWire || hostRouting || inspects
+      ...(rewritesWire || hostRouting || inspects || hostFirewall
         ? { fromWire: fromWire(path) }
         : {}),
-      ...(rewritesWire || tunnel !== null ? { toWire: toWire(path) } : {}),
+      ...(rewritesWire || tunnel !== null || hostFirewall
+        ? { toWire: toWire(path) }
+        : {}),
       ...(masquerade === "iptables"
         ? {
           masquerade: masqueradeByNetfilter(path),

@@ -88,4 +88,10 @@ export const MODELS: readonly ModelClaim[] = [
     source:
       "cilium/cilium pkg/loadbalancer/redirectpolicy/controller.go; Documentation/network/kubernetes/local-redirect-policy.rst",
   },
+  {
+    claim:
+      "policies of nodes hold for the host's own addresses and processes alone, after load balancing, and only with the host firewall",
+    source:
+      "cilium/cilium bpf/lib/host_firewall.h; Documentation/security/policy/host.rst",
+  },
 ];

@@ -77,6 +77,7 @@ const groups = {
     policyDefaultLocalCluster: flag.optional(),
   }),
   cluster: z.looseObject({ name: z.string().default("default") }),
+  hostFirewall: z.looseObject({ enabled: flag.default(false) }),
   localRedirectPolicies: z.looseObject({
     enabled: flag.default(false),
     addressMatcherCIDRs: prefixes.default([]),
@@ -113,6 +114,8 @@ const values = z.looseObject({
   policyAuditMode: flag.default(false),
   /** What releases before 1.18 call localRedirectPolicies.enabled. */
   localRedirectPolicy: flag.default(false),
+  hostFirewall: groups.hostFirewall.prefault({}),
+  nodeSelectorLabels: flag.default(false),
   localRedirectPolicies: groups.localRedirectPolicies.prefault({}),
   cluster: groups.cluster.prefault({}),
 });
@@ -197,6 +200,10 @@ export interface Settings {
   readonly enforcement: "default" | "always" | "never";
   readonly cidrsMatchNodes: boolean;
   readonly l7Proxy: boolean;
+  /** Policies of nodes are enforced. */
+  readonly hostFirewall: boolean;
+  /** Rules may name other nodes by their labels. */
+  readonly nodeLabels: boolean;
   /** Nodes have an address for the proxy of Ingresses and Gateways. */
   readonly ingress: boolean;
   readonly clusterName: string;
@@ -261,6 +268,8 @@ export function settingsOf(
     enforcement: values.policyEnforcementMode,
     cidrsMatchNodes: values.policyCIDRMatchMode.includes("nodes"),
     l7Proxy: values.l7Proxy,
+    hostFirewall: values.hostFirewall.enabled,
+    nodeLabels: values.nodeSelectorLabels,
     ingress: values.ingressController.enabled || values.gatewayAPI.enabled ||
       values.envoyConfig.enabled,
     clusterName: values.cluster.name,

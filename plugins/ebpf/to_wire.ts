@@ -18,8 +18,10 @@ const TUNNEL_BYTES = 50;
  */
 export function toWire(path: NodeDatapath): Handler {
   const tracker = new Tracker();
-  const { settings } = path;
+  const { settings, firewall } = path;
   return function toWire(packet, context) {
+    const stopped = firewall?.egress(packet, context);
+    if (stopped !== undefined) return stopped;
     const change = translate(packet, { path, context, tracker });
     if (settings.tunnel === null || !isOverlaid(context)) return change;
     const wrapped = encapsulation(packet.destination, {
