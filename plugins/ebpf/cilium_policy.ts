@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../core/cluster/model.ts";
+import type { KubeObject, Labels } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Cidr } from "../../core/packet/ip.ts";
@@ -24,12 +24,18 @@ import {
   readNodeSelector,
 } from "./selector.ts";
 
+/** A CiliumCIDRGroup. */
+export interface CidrGroup {
+  readonly labels: Labels;
+  readonly prefixes: readonly Cidr[];
+}
+
 /** Everything that reading a policy of Cilium's own kinds needs to know. */
 export interface ReadContext {
   readonly cluster: ClusterView;
   readonly endpoints: Endpoints;
-  /** CiliumCIDRGroup name -> its prefixes. */
-  readonly cidrGroups: ReadonlyMap<string, readonly Cidr[]>;
+  /** By name. */
+  readonly cidrGroups: ReadonlyMap<string, CidrGroup>;
   readonly settings: Pick<Settings, "minor" | "hostFirewall" | "nodeLabels">;
   /** DNS answers on the tape. */
   readonly answers: Answers;

@@ -148,6 +148,23 @@ spec: {endpointSelector: {matchExpressions: [{key: io.kubernetes.pod.namespace, 
   assertEquals(through(NEAR, { policy }).outcome.verdict, "unknown");
 });
 
+Deno.test("what reserved:ingress may send is known where its policy lets it", () => {
+  const policy = (app: string) =>
+    `kind: CiliumClusterwideNetworkPolicy
+apiVersion: cilium.io/v2
+metadata: {name: gateway}
+spec: {endpointSelector: {matchLabels: {"reserved:ingress": ""}}, egress: [{toEndpoints: [{matchLabels: {app: ${app}}}]}]}`;
+  assertEquals(
+    through(FAR, { policy: policy("web") }).outcome.verdict,
+    "forwarded",
+  );
+  // It answers 403 to whoever asks for another.
+  assertEquals(
+    through(FAR, { policy: policy("near") }).outcome.verdict,
+    "unknown",
+  );
+});
+
 Deno.test("an address belongs to whoever has it at the time", () => {
   const documents = (text: string) =>
     importManifests([{ file: "test.yaml", text }]).events;

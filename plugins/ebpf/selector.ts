@@ -1,6 +1,6 @@
 import type { Labels, Node } from "../../core/cluster/model.ts";
 import type { Selector } from "../../core/cluster/selector.ts";
-import type { Party } from "../../core/policy/party.ts";
+import type { Party, PeerMatch } from "../../core/policy/party.ts";
 import type { Path, SpecReader } from "../../core/policy/spec_reader.ts";
 import { bareKey, countsForIdentity, LABEL, selectorKey } from "./labels.ts";
 
@@ -74,6 +74,26 @@ export function readNodeSelector(
       known.set(node, matches = selector.matches(nodeLabels(node)));
     }
     return matches;
+  };
+}
+
+/**
+ * The same of nodes as peers. Whether the labels that no pod's identity has
+ * count for a node's is not known (--node-labels).
+ */
+export function readNodePeer(
+  reader: SpecReader,
+  value: unknown,
+  path: Path,
+): PeerMatch {
+  const { requirements } = reader.selector(spelled(value), path);
+  const known = requirements.every(({ key }) =>
+    countsForIdentity(bareKey(key))
+  );
+  const matches = readNodeSelector(reader, value, path);
+  return {
+    matches: (party) =>
+      party.node !== null && (known ? matches(party) : "unknown"),
   };
 }
 
