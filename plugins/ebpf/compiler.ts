@@ -3,6 +3,7 @@ import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import type { Holder } from "../../core/policy/party_table.ts";
 import type { Overlay } from "../../core/replay/plugin.ts";
+import { type Arrivals, IdentityWindow } from "./arrivals.ts";
 import { type CompiledPolicies, PolicyCompiler } from "./compile_policies.ts";
 import type { Compiled } from "./datapath.ts";
 import { type Answers, DnsNames } from "./dns_names.ts";
@@ -42,7 +43,13 @@ export class Compiler {
       : new MaglevTables(settings.maglev);
   }
 
-  compile(objects: readonly KubeObject[], answers: Answers): Compiled {
+  compile(
+    objects: readonly KubeObject[],
+    { answers, arrivals }: {
+      readonly answers: Answers;
+      readonly arrivals: Arrivals | null;
+    },
+  ): Compiled {
     const settings = this.#settings;
     const cluster = this.#cluster;
     const policies = this.#policies.compile(objects, answers);
@@ -69,6 +76,8 @@ export class Compiler {
       roles: rolesOf(addresses, policies),
       services: this.#services,
       maglev: this.#maglev,
+      window: arrivals &&
+        new IdentityWindow(arrivals, settings.identityDelayNs),
       names: new DnsNames(answers, { ...settings.dns, wanted: policies.names }),
       inspects: policies.index.policies.some(({ rules }) =>
         rules.some(({ l7 }) => l7 !== null)

@@ -105,14 +105,8 @@ export function readConfigMap(
       put(values, { path: path.split("."), value: legacy(key, value) });
     }
   }
-  const { version, audit, dnsAnswers, fromConfigMap } = options;
-  const checked = optionsSchema.safeParse({
-    version,
-    audit,
-    dnsAnswers,
-    fromConfigMap,
-    values,
-  });
+  const { values: _, ...own } = options;
+  const checked = optionsSchema.safeParse({ ...own, values });
   if (!checked.success) {
     throw new InputError(checked.error.issues.map((issue): Problem => {
       const path = issue.path.slice(1).join(".");

@@ -5,6 +5,7 @@ import type { Packet } from "../../core/packet/packet.ts";
 import type { Party } from "../../core/policy/party.ts";
 import { type Holder } from "../../core/policy/party_table.ts";
 import { partyFor, type PolicyIndex } from "../../core/policy/policy_index.ts";
+import type { IdentityWindow } from "./arrivals.ts";
 import { type CompiledPolicies, WORLD } from "./compile_policies.ts";
 import type { DnsNames } from "./dns_names.ts";
 import { identityText } from "./labels.ts";
@@ -27,6 +28,8 @@ export interface Compiled {
   readonly names: DnsNames;
   /** Null: backends are picked at random. */
   readonly maglev: MaglevTables | null;
+  /** Null: everyone's identity is known everywhere. */
+  readonly window: IdentityWindow | null;
   /** In tunnel mode, each node's device towards other nodes' pods. */
   readonly overlays: ReadonlyMap<string, Overlay>;
   /** Nodes by the addresses of those devices. */
@@ -60,6 +63,7 @@ export class NodeDatapath {
   readonly #roles: ReadonlyMap<string, Holder>;
   /** Nodes by the address of that device. */
   readonly #hostDevices: ReadonlyMap<string, Holder>;
+  readonly #window: IdentityWindow | null;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
   readonly #identities: string[] = [];
 
@@ -72,6 +76,7 @@ export class NodeDatapath {
     this.maglev = compiled.maglev;
     this.index = compiled.policies.index;
     this.inspects = compiled.inspects;
+    this.#window = compiled.window;
     this.#reservedOf = compiled.policies.reservedOf;
     const ofFamily = (family: 4 | 6) =>
       node.internalIps.find((ip) => ip.family === family) ??
@@ -114,6 +119,9 @@ export class NodeDatapath {
       readonly alive: boolean;
     },
   ): Party {
+    if (this.#isUnknown(holder, destination, context)) {
+      return this.#world(destination.family);
+    }
     const party = this.partyOf(holder);
     if (holder.kind !== "outside" || this.names.none) return party;
     const names = this.names.of(destination, { context, alive });
@@ -137,7 +145,7 @@ export class NodeDatapath {
    */
   senderOf(
     { source, mark, option }: Packet,
-    { tunnelId, owner }: HookContext,
+    { tunnelId, owner, nowNs }: HookContext,
   ): Party {
     const tunnelled = option == null ? tunnelId ?? 0 : 0;
     const number = (mark === 0 ? 0 : markedIdentity(mark)) || tunnelled;
@@ -148,9 +156,20 @@ export class NodeDatapath {
     const role = ROLES[number];
     if (role !== undefined) return this.index.role(role);
     const holder = this.#hostDevices.get(source.text) ?? this.holderOf(source);
-    return this.isOwn(holder) && owner === null
+    return this.isOwn(holder) && owner === null ||
+        this.#isUnknown(holder, source, { nowNs })
       ? this.#world(source.family)
       : this.partyOf(holder);
+  }
+
+  /** A pod of another node, whose identity has not come round yet. */
+  #isUnknown(
+    holder: Holder,
+    ip: Ip,
+    { nowNs }: Pick<HookContext, "nowNs">,
+  ): boolean {
+    return this.#window !== null && holder.kind === "pod" &&
+      holder.pod.node !== this.node.name && this.#window.has(ip, nowNs);
   }
 
   /** The other node that what has this source comes from; undefined when that cannot be told. */

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import { PRIORITY } from "../../core/replay/hook.ts";
 import { definePlugin } from "../../core/replay/plugin.ts";
+import { type Arrivals, noteArrival } from "./arrivals.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
 import { Compiler } from "./compiler.ts";
 import { isAgentConfig, readConfigMap } from "./config_map.ts";
@@ -27,6 +28,8 @@ interface State {
   /** Policy objects by kind, namespace and name. */
   readonly objects: Record<string, KubeObject>;
   readonly answers: Answers;
+  /** Null: identities are known at once. */
+  readonly arrivals: Arrivals | null;
 }
 
 /** What was compiled of a state before, so that only what has changed is compiled again. */
@@ -42,7 +45,13 @@ export default definePlugin({
     name: "ebpf",
     version: "0.1.0",
     apiVersion: "v1",
-    consumes: ["policy.applied", "policy.deleted", "record.applied"],
+    consumes: [
+      "policy.applied",
+      "policy.deleted",
+      "record.applied",
+      "pod.applied",
+      "pod.deleted",
+    ],
     kinds: [
       "networking.k8s.io/NetworkPolicy",
       "cilium.io/CiliumNetworkPolicy",
@@ -69,7 +78,11 @@ export default definePlugin({
     models: MODELS,
   },
   options: optionsSchema,
-  initialState: (): State => ({ objects: {}, answers: {} }),
+  initialState: ({ identityDelayMs }): State => ({
+    objects: {},
+    answers: {},
+    arrivals: identityDelayMs > 0 ? {} : null,
+  }),
   evolve(state: State, event): State {
     if (event.type === "policy.applied") {
       const { object } = event.data;
@@ -80,7 +93,7 @@ export default definePlugin({
       delete state.objects[keyOf(event.data)];
     } else if (event.type === "record.applied") {
       learnRecord(state.answers, event);
-    }
+    } else if (state.arrivals !== null) noteArrival(state.arrivals, event);
     return state;
   },
   compile(state, cluster, options: Options): Compiled {
@@ -98,7 +111,7 @@ export default definePlugin({
       const compiler = new Compiler({ cluster, settings, warnings });
       compilers.set(state, made = { compiler, cluster, config });
     }
-    return made.compiler.compile(objects, state.answers);
+    return made.compiler.compile(objects, state);
   },
   overlay: ({ overlays }, node) => overlays.get(node.name) ?? null,
   addresses: ({ nodeAddresses }, node) =>

@@ -137,6 +137,8 @@ export const optionsSchema = z.strictObject({
   fromConfigMap: flag.default(false),
   /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */
   dnsAnswers: z.enum(["assumed", "asked"]).default("assumed"),
+  /** How long other nodes take a pod that appears for the world; ours, as no agent sets it. */
+  identityDelayMs: z.number().int().min(0).max(3_600_000).default(0),
 }).prefault({}).superRefine(({ version, values }, context) => {
   for (const { path, message } of contradictions(values, minorOf(version))) {
     context.addIssue({ code: "custom", path: ["values", ...path], message });
@@ -214,6 +216,8 @@ export interface Settings {
     readonly namespaces: readonly string[];
     readonly policies: readonly string[];
   };
+  /** Of virtual time. */
+  readonly identityDelayNs: number;
   readonly dns: { readonly minTtlS: number; readonly assumed: boolean };
 }
 
@@ -222,7 +226,7 @@ const LOCAL_CLUSTER_SINCE = 19;
 
 /** Works out what the values amount to, as the agent does when it starts. */
 export function settingsOf(
-  { version, values, audit, dnsAnswers }: Options,
+  { version, values, audit, dnsAnswers, identityDelayMs }: Options,
 ): Settings {
   const minor = minorOf(version);
   const { kubeProxyReplacement, socketLB, bpf } = values;
@@ -276,6 +280,7 @@ export function settingsOf(
     localByDefault: values.clustermesh.policyDefaultLocalCluster ??
       minor >= LOCAL_CLUSTER_SINCE,
     audit: { all: values.policyAuditMode, ...audit },
+    identityDelayNs: identityDelayMs * 1_000_000,
     dns: {
       minTtlS: Number(values.dnsProxy.minTtl),
       assumed: dnsAnswers === "assumed",
