@@ -30,6 +30,7 @@ export {
   type HttpRequest,
   type Packet,
   type PacketChange,
+  type PacketOption,
   type Payload,
   PROTOCOL,
   TCP_FLAG,

@@ -92,6 +92,14 @@ export const PLAIN_DETAIL: PacketDetail = {
   bytes: null,
 };
 
+/** An address and port that a packet carries besides its own: the one it was first sent to. */
+export interface PacketOption {
+  /** Of the packet's family. */
+  readonly ip: Ip;
+  /** 0 for protocols without ports. */
+  readonly port: number;
+}
+
 /**
  * One packet on its way. Handlers never write to it: they return a rewrite
  * and the engine applies it, so that every change has a rule.
@@ -121,6 +129,8 @@ export interface Packet {
   readonly lengthBytes: number;
   /** What the connection carries, also on packets that open it: an L7 rule may look ahead. */
   readonly payload: Payload;
+  /** What a node has written into the packet for the next that handles it, as an option of its header or of the tunnel's; null, or left out: nothing. */
+  readonly option?: PacketOption | null;
   /** The packet that an ICMP error is about, as it was where the error was made; null, or left out, for all others. */
   readonly inner?: Packet | null;
   /** Null, or left out, for an ordinary packet. */
@@ -137,6 +147,7 @@ export type PacketChange = Partial<
     | "destinationPort"
     | "mark"
     | "ttl"
+    | "option"
     | "inner"
     | "detail"
   >

@@ -3,6 +3,7 @@ import {
   type Packet,
   type PacketChange,
   type PacketDetail,
+  type PacketOption,
   type Payload,
   PROTOCOL,
   TCP_FLAG,
@@ -41,6 +42,7 @@ export class WalkingPacket implements Packet {
     readonly payload: Payload,
     readonly inner: Packet | null = null,
     readonly detail: PacketDetail | null = null,
+    readonly option: PacketOption | null = null,
   ) {}
 
   /** The packet with some fields changed. */
@@ -60,6 +62,7 @@ export class WalkingPacket implements Packet {
       this.payload,
       change.inner ?? this.inner,
       change.detail ?? this.detail,
+      change.option === undefined ? this.option : change.option,
     );
   }
 

@@ -446,6 +446,74 @@ Deno.test("Replay takes pods' traffic over the overlay that a plugin puts nodes 
   assertEquals(fromNode!.outcome.verdict, "forwarded");
 });
 
+Deno.test("Replay sends what is bypassed to the wire past everyone, with the option it carries", () => {
+  const seen: string[] = [];
+  const manifest = {
+    version: "1.0.0",
+    apiVersion: "v1" as const,
+    consumes: [],
+    kinds: [],
+    scope: "flow" as const,
+    models: [],
+  };
+  const base = {
+    options: noOptions,
+    initialState: () => null,
+    evolve: (state: null) => state,
+    compile: () => null,
+  };
+  const asked = { ip: Ip.of("192.168.0.1"), port: 80 };
+  const driver = definePlugin({
+    manifest: {
+      ...manifest,
+      name: "driver",
+      hooks: { early: { hook: "from-wire", priority: -10 } },
+    },
+    ...base,
+    attach: (_, node) =>
+      node.name === "n1"
+        ? {
+          early: () => [
+            {
+              kind: "rewrite",
+              change: { destination: Ip.of("10.0.2.10"), option: asked },
+              rule: null,
+            },
+            { kind: "bypass", to: "wire", rule: null },
+          ],
+        }
+        : {},
+  });
+  const note: Handler = ({ option }, { node, hook }) => {
+    seen.push(`${node.name} ${hook} ${option?.ip ?? "none"}`);
+    return undefined;
+  };
+  const observer = definePlugin({
+    manifest: {
+      ...manifest,
+      name: "observer",
+      hooks: {
+        arrives: { hook: "from-wire", priority: 0 },
+        leaves: { hook: "to-wire", priority: 0 },
+        enters: { hook: "to-pod", priority: 0 },
+      },
+    },
+    ...base,
+    attach: () => ({ arrives: note, leaves: note, enters: note }),
+  });
+  runFlows({
+    manifests: CLUSTER,
+    stack: [[driver], [observer]],
+    flows: [{ from: "ip/203.0.113.9", to: "tcp://192.168.0.1:80" }],
+  });
+  assertEquals(seen, [
+    "n2 from-wire 192.168.0.1",
+    "n2 to-pod 192.168.0.1",
+    // The answer carries nothing.
+    "n2 to-wire none",
+  ]);
+});
+
 Deno.test("Replay answers an echo request with its identifier", () => {
   const [local, remote] = runFlows({
     manifests: CLUSTER,

@@ -1,4 +1,4 @@
-import type { Packet, Payload } from "../packet/packet.ts";
+import type { Packet, PacketOption, Payload } from "../packet/packet.ts";
 import { formatEndpoint } from "../packet/walking_packet.ts";
 import type { Hop, HopAction } from "./hop.ts";
 import type { Action, Proxy, ProxyDecision } from "./plugin.ts";
@@ -53,11 +53,19 @@ function rewriteDetail(
   const parts = Object.keys(change).sort().flatMap((field) => {
     const name = field as "source";
     const shown = (value: unknown) =>
-      field === "mark" ? `0x${Number(value).toString(16)}` : `${value}`;
+      field === "mark"
+        ? `0x${Number(value).toString(16)}`
+        : field === "option"
+        ? optionText(value as PacketOption | null | undefined)
+        : `${value}`;
     const [from, to] = [shown(before[name]), shown(after[name])];
     return from === to ? [] : [`${words(field)} ${from} -> ${to}`];
   });
   return parts.join(", ");
+}
+
+function optionText(option: PacketOption | null | undefined): string {
+  return option == null ? "none" : formatEndpoint(option.ip, option.port);
 }
 
 function words(field: string): string {

@@ -169,8 +169,16 @@ export type Action =
    * as ip_vs_nat_xmit() does. Handlers left at this hook do not see it.
    */
   | { readonly kind: "route"; readonly rule: Rule | null }
-  /** Goes on at a later hook of the itinerary; those between see nothing. */
-  | { readonly kind: "bypass"; readonly to: Hook; readonly rule: Rule | null }
+  /**
+   * Goes on at a later hook of the itinerary; those between see nothing.
+   * `wire`: out at the node's device at once, past whoever else is at this
+   * hook too, as XDP_TX does.
+   */
+  | {
+    readonly kind: "bypass";
+    readonly to: Hook | "wire";
+    readonly rule: Rule | null;
+  }
   /** Something not modelled decides: the flow's verdict is unknown. */
   | {
     readonly kind: "unknown";

@@ -65,6 +65,8 @@ export class Walker {
   #node: RunningNode;
   /** Hooks before this index are bypassed. */
   #bypassUntil = 0;
+  /** On its way out past every other handler. */
+  #sent = false;
   #encryptedBy: string | null = null;
   #wrapped: { readonly by: string; readonly id?: number } | null = null;
   #crossings = 0;
@@ -233,6 +235,7 @@ export class Walker {
     }
     this.#clearMark();
     this.#bypassUntil = 0;
+    this.#sent = false;
     this.#encryptedBy = null;
     this.#context.owner = null;
     this.#context.tunnelId = this.#wrapped?.id ?? null;
@@ -285,7 +288,7 @@ export class Walker {
       const handled = handler.handle(this.packet, context);
       if (handled === undefined) continue;
       const end = this.#actAll(handled, handler);
-      if (end !== null) return end;
+      if (end !== null || this.#sent) return end;
     }
     return null;
   }
@@ -318,7 +321,9 @@ export class Walker {
       case "rewrite":
         return null;
       case "bypass":
-        this.#bypassUntil = AT[action.to];
+        this.#sent = action.to === "wire";
+        // The next hook in the order of their names: a packet that is sent meets it on no node but the next.
+        this.#bypassUntil = AT[action.to === "wire" ? "to-pod" : action.to];
         return null;
       case "route":
         return this.#resend(by);

@@ -13,10 +13,12 @@ import { exactName, namePattern } from "./dns_name.ts";
 export function readL7(
   reader: SpecReader,
   entry: Mapping,
-  { path, rule, direction, refuse }: {
+  { path, rule, direction, isHost, refuse }: {
     readonly path: Path;
     readonly rule: Rule;
     readonly direction: PolicyDirection;
+    /** Its subjects are nodes, whose DNS alone may be looked into. */
+    readonly isHost: boolean;
     /** Says why the agent does not take the policy. */
     readonly refuse: (why: string) => void;
   },
@@ -38,6 +40,11 @@ export function readL7(
   if (parsers.length > 1) refuse(`rules of ${parsers.join(" and ")}`);
   if (parsers.includes("dns") && direction === "ingress") {
     refuse("dns rules on ingress");
+  }
+  if (
+    isHost && parsers.some((key) => direction === "ingress" || key !== "dns")
+  ) {
+    refuse(`${parsers.join(" and ")} rules of a node`);
   }
   for (const key of parsers) {
     const list = reader.list(rules[key], [...below, key]);
@@ -93,12 +100,16 @@ function readHttp(
     "headers",
     "headerMatches",
   ]) ?? {};
-  if (fields["headerMatches"] !== undefined) {
-    const reason = "headerMatches is not modelled";
-    return { kind: "unmodelled", reason, rule };
-  }
   const headers = reader.list(fields["headers"], [...path, "headers"])
     .map((text) => headerMatch(`${text}`));
+  const list = reader.list(fields["headerMatches"], [...path, "headerMatches"]);
+  for (const [at, one] of list.entries()) {
+    const found = readHeaderMatch(reader, one, [...path, "headerMatches", at]);
+    if (typeof found === "string") {
+      return { kind: "unmodelled", reason: found, rule };
+    }
+    headers.push(...found);
+  }
   for (const [name, value] of pseudoHeaders(fields)) {
     headers.push({ name, value: regexText(value), invert: false });
   }
@@ -115,6 +126,40 @@ function pseudoHeaders(fields: Mapping): [name: string, pattern: string][] {
   return pairs.flatMap(([name, pattern]) =>
     typeof pattern === "string" && pattern !== "" ? [[name, pattern]] : []
   );
+}
+
+/**
+ * A header that must have a value, or be there; with a mismatch of `LOG` the
+ * rule applies all the same (pkg/policy/api/http.go, HeaderMatch). Text: why
+ * it cannot be decided.
+ */
+function readHeaderMatch(
+  reader: SpecReader,
+  item: unknown,
+  path: Path,
+): NamedMatch[] | string {
+  const { name, value, secret, mismatch } = reader.mapping(item, path, [
+    "name",
+    "value",
+    "secret",
+    "mismatch",
+  ]) ?? {};
+  const action = reader.word(mismatch, [...path, "mismatch"], [
+    "LOG",
+    "ADD",
+    "DELETE",
+    "REPLACE",
+  ]);
+  if (action === "LOG") return [];
+  if (action !== undefined) return "headerMatches that change a request";
+  if (secret !== undefined) return "headerMatches with a secret";
+  return [{
+    name: `${name}`,
+    value: typeof value === "string" && value !== ""
+      ? exactText(value)
+      : { kind: "present" },
+    invert: false,
+  }];
 }
 
 /** `Name: value`, or a name alone that must be there (pkg/envoy/xds_server.go, getHTTPRule). */

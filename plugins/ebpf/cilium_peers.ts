@@ -1,6 +1,9 @@
 import { type Service } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
-import { selectorOfLabels } from "../../core/cluster/selector.ts";
+import {
+  type Selector,
+  selectorOfLabels,
+} from "../../core/cluster/selector.ts";
 import { Cidr } from "../../core/packet/ip.ts";
 import { blockMatch, type PeerMatch } from "../../core/policy/party.ts";
 import type {
@@ -11,7 +14,7 @@ import type {
 import type { RuleContext } from "./cilium_rule.ts";
 import { exactName, namePattern } from "./dns_name.ts";
 import { ENTITIES, entityHas } from "./entities.ts";
-import { readEndpointSelector } from "./selector.ts";
+import { readEndpointSelector, readNodePeer } from "./selector.ts";
 
 /** Whom a rule speaks of. */
 export interface ReadPeers {
@@ -44,6 +47,7 @@ const FIELDS: Readonly<Record<string, PeerReader>> = {
   CIDRSet: readCidrSet,
   Services: readServices,
   FQDNs: readFqdns,
+  Nodes: readNodes,
 };
 
 /** Reads the `from…` or `to…` fields of a rule; at most one of them may be used. */
@@ -90,6 +94,9 @@ export function readCiliumPeers(
   if (kinds.size > 1) {
     const refused = `${[...kinds].join(" and ")} cannot stand together`;
     return { ...nothing, refused };
+  }
+  if (used.includes(`${side}Nodes`) && !context.settings.nodeLabels) {
+    return { ...nothing, refused: `${side}Nodes needs nodeSelectorLabels` };
   }
   const peers: PeerMatch[] = [];
   for (const key of used) {
@@ -164,19 +171,41 @@ function readCidrSet(
         reader.cidr(hole, [...below, "except", index]) ?? []
       );
     prefixes.push(...except);
-    if (fields["cidrGroupSelector"] !== undefined) {
-      return [{ matches: ({ kind }) => kind === "outside" && "unknown" }];
-    }
-    const group = fields["cidrGroupRef"];
-    if (group !== undefined) notes.volatile = true;
-    const blocks = typeof group === "string"
-      ? cidrGroups.get(group) ?? []
+    const { cidrGroupRef: name, cidrGroupSelector: wanted } = fields;
+    if (name !== undefined || wanted !== undefined) notes.volatile = true;
+    const blocks = typeof name === "string"
+      ? cidrGroups.get(name)?.prefixes ?? []
+      : wanted !== undefined
+      ? groupsOf(
+        reader.selector(wanted, [...below, "cidrGroupSelector"]),
+        cidrGroups,
+      )
       : [reader.cidr(fields["cidr"], [...below, "cidr"])].filter((cidr) =>
         cidr !== undefined
       );
     prefixes.push(...blocks);
     return blocks.map((cidr) => blockMatch({ cidr, except }));
   });
+}
+
+/** Prefixes of every group whose labels are wanted (pkg/policy/api/cidr.go, CIDRGroupSelector). */
+function groupsOf(
+  selector: Selector,
+  groups: RuleContext["cidrGroups"],
+): Cidr[] {
+  return [...groups.values()].filter(({ labels }) => selector.matches(labels))
+    .flatMap(({ prefixes }) => prefixes);
+}
+
+/** Nodes by their labels, the pod's own and others (pkg/policy/api/ingress.go, FromNodes). */
+function readNodes(
+  reader: SpecReader,
+  value: unknown,
+  { path }: RuleContext,
+): PeerMatch[] {
+  return reader.list(value, path).map((one, at) =>
+    readNodePeer(reader, one, [...path, at])
+  );
 }
 
 /** A Service with a selector means its pods, one without the addresses of its endpoints (layer3.rst, Services based). */

@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../core/cluster/model.ts";
+import type { KubeObject, Labels } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Cidr } from "../../core/packet/ip.ts";
@@ -13,20 +13,30 @@ import {
   type Path,
   SpecReader,
 } from "../../core/policy/spec_reader.ts";
-import type { PeerMatch } from "../../core/policy/party.ts";
+import type { Party, PeerMatch } from "../../core/policy/party.ts";
 import { readCiliumRule } from "./cilium_rule.ts";
 import type { NameMatch } from "./dns_name.ts";
 import type { Answers } from "./dns_names.ts";
 import type { Settings } from "./options.ts";
-import { type Endpoints, readEndpointSelector } from "./selector.ts";
+import {
+  type Endpoints,
+  readEndpointSelector,
+  readNodeSelector,
+} from "./selector.ts";
+
+/** A CiliumCIDRGroup. */
+export interface CidrGroup {
+  readonly labels: Labels;
+  readonly prefixes: readonly Cidr[];
+}
 
 /** Everything that reading a policy of Cilium's own kinds needs to know. */
 export interface ReadContext {
   readonly cluster: ClusterView;
   readonly endpoints: Endpoints;
-  /** CiliumCIDRGroup name -> its prefixes. */
-  readonly cidrGroups: ReadonlyMap<string, readonly Cidr[]>;
-  readonly settings: Pick<Settings, "minor">;
+  /** By name. */
+  readonly cidrGroups: ReadonlyMap<string, CidrGroup>;
+  readonly settings: Pick<Settings, "minor" | "hostFirewall" | "nodeLabels">;
   /** DNS answers on the tape. */
   readonly answers: Answers;
 }
@@ -108,7 +118,7 @@ function readSpec(
   value: unknown,
   context: SpecContext,
 ): Policy[] {
-  const { path, warnings, refusals } = context;
+  const { path } = context;
   const spec = reader.mapping(value, path, [
     "endpointSelector",
     "nodeSelector",
@@ -121,20 +131,11 @@ function readSpec(
   const namespace = reader.object.kind === "CiliumNetworkPolicy"
     ? reader.object.metadata.namespace ?? "default"
     : null;
-  if (spec["nodeSelector"] !== undefined) {
-    warnings.push("does nothing: it is about nodes, and the host firewall off");
-    return [];
-  }
-  if (spec["endpointSelector"] === undefined) {
-    refusals.push("neither endpointSelector nor nodeSelector");
-    return [];
-  }
-  const subject = readEndpointSelector(reader, spec["endpointSelector"], {
-    ...context,
-    path: [...path, "endpointSelector"],
-    namespace,
-    subject: true,
-  });
+  const isHost = spec["nodeSelector"] !== undefined;
+  const selects = isHost
+    ? readNodeSubject(reader, spec, { ...context, namespace })
+    : readSubject(reader, spec, { ...context, namespace });
+  if (selects === null) return [];
   const prefixes: Cidr[] = [];
   const requires = { ingress: [] as PeerMatch[], egress: [] as PeerMatch[] };
   const rules = SECTIONS.flatMap(([section, direction, verdict]) =>
@@ -147,6 +148,7 @@ function readSpec(
         verdict,
         prefixes,
         requires,
+        isHost,
       })
     )
   );
@@ -154,8 +156,7 @@ function readSpec(
     name: reader.name,
     tier: TIER.normal,
     namespace,
-    selects: (party) =>
-      (party.kind === "pod" || party.kind === "role") && subject.matches(party),
+    selects,
     isolates: {
       ingress: isolation(reader, { ...context, spec, direction: "ingress" }),
       egress: isolation(reader, { ...context, spec, direction: "egress" }),
@@ -166,6 +167,54 @@ function readSpec(
       : {}),
     prefixes,
   }];
+}
+
+/** Whom a policy is about. */
+type Subject = (party: Party) => boolean;
+
+function readSubject(
+  reader: SpecReader,
+  spec: Mapping,
+  context: SpecContext & { readonly namespace: string | null },
+): Subject | null {
+  if (spec["endpointSelector"] === undefined) {
+    context.refusals.push("neither endpointSelector nor nodeSelector");
+    return null;
+  }
+  const subject = readEndpointSelector(reader, spec["endpointSelector"], {
+    ...context,
+    path: [...context.path, "endpointSelector"],
+    subject: true,
+  });
+  return (party) =>
+    (party.kind === "pod" || party.kind === "role") && subject.matches(party);
+}
+
+/** Nodes, each seen from itself (pkg/policy/api/rule_validation.go). */
+function readNodeSubject(
+  reader: SpecReader,
+  spec: Mapping,
+  { path, namespace, settings, warnings, refusals }: SpecContext & {
+    readonly namespace: string | null;
+  },
+): Subject | null {
+  if (!settings.hostFirewall) {
+    warnings.push("does nothing: it is about nodes, and the host firewall off");
+    return null;
+  }
+  if (namespace !== null) {
+    refusals.push("nodeSelector in a policy of a namespace");
+    return null;
+  }
+  if (spec["endpointSelector"] !== undefined) {
+    refusals.push("endpointSelector beside nodeSelector");
+    return null;
+  }
+  const subject = readNodeSelector(reader, spec["nodeSelector"], [
+    ...path,
+    "nodeSelector",
+  ]);
+  return (party) => party.local && subject(party);
 }
 
 /**

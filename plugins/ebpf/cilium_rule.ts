@@ -24,6 +24,8 @@ export interface RuleContext extends ReadContext {
   readonly direction: PolicyDirection;
   readonly verdict: RuleVerdict;
   readonly prefixes: Cidr[];
+  /** Its subjects are nodes. */
+  readonly isHost: boolean;
   /** Why the agent refuses the object. */
   readonly refusals: string[];
   readonly notes: ReadNotes;
@@ -78,6 +80,7 @@ export function readCiliumRule(
         path: below,
         rule: rule.rule,
         direction,
+        isHost: context.isHost,
         refuse: (why) => context.refusals.push(`${below.join(".")}: ${why}`),
       }),
     };

@@ -15,6 +15,7 @@ import type { Policy } from "../../core/policy/policy.ts";
 import { PolicyIndex } from "../../core/policy/policy_index.ts";
 import type { PolicyProfile } from "../../core/policy/profile.ts";
 import {
+  type CidrGroup,
   isCiliumPolicy,
   type ReadCiliumPolicies,
   readCiliumPolicy,
@@ -276,18 +277,16 @@ function apiServersOf(cluster: ClusterView): Cidr[] {
   );
 }
 
-function cidrGroupsOf(objects: readonly KubeObject[]): Map<string, Cidr[]> {
-  const groups = new Map<string, Cidr[]>();
+function cidrGroupsOf(objects: readonly KubeObject[]): Map<string, CidrGroup> {
+  const groups = new Map<string, CidrGroup>();
   for (const { kind, metadata, spec } of objects) {
     if (kind !== "CiliumCIDRGroup") continue;
     const list = (spec as { externalCIDRs?: unknown } | undefined)
       ?.externalCIDRs;
-    groups.set(
-      metadata.name,
-      (Array.isArray(list) ? list : []).flatMap((text) =>
-        Cidr.parse(`${text}`) ?? []
-      ),
+    const prefixes = (Array.isArray(list) ? list : []).flatMap((text) =>
+      Cidr.parse(`${text}`) ?? []
     );
+    groups.set(metadata.name, { labels: metadata.labels ?? {}, prefixes });
   }
   return groups;
 }

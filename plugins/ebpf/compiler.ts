@@ -3,6 +3,7 @@ import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import type { Holder } from "../../core/policy/party_table.ts";
 import type { Overlay } from "../../core/replay/plugin.ts";
+import { type Arrivals, IdentityWindow } from "./arrivals.ts";
 import { type CompiledPolicies, PolicyCompiler } from "./compile_policies.ts";
 import type { Compiled } from "./datapath.ts";
 import { type Answers, DnsNames } from "./dns_names.ts";
@@ -46,8 +47,9 @@ export class Compiler {
 
   compile(
     objects: readonly KubeObject[],
-    { answers, dumps, agentObjects }: {
+    { answers, arrivals, dumps, agentObjects }: {
       readonly answers: Answers;
+      readonly arrivals: Arrivals | null;
       readonly dumps: readonly TimedDump[];
       /** What agents have written of identities and endpoints. */
       readonly agentObjects: Iterable<KubeObject>;
@@ -56,7 +58,7 @@ export class Compiler {
     const settings = this.#settings;
     const cluster = this.#cluster;
     const policies = this.#policies.compile(objects, answers);
-    this.#services.refresh();
+    this.#services.refresh(objects);
     const addresses = new Map<string, NodeAddresses>();
     const overlays = new Map<string, Overlay>();
     for (const [name, node] of cluster.nodes) {
@@ -76,6 +78,7 @@ export class Compiler {
       warnings: [
         ...this.#warnings,
         ...policies.warnings,
+        ...this.#services.warnings,
         ...live.warnings(),
       ],
       live,
@@ -89,6 +92,8 @@ export class Compiler {
       roles: rolesOf(addresses, policies),
       services: this.#services,
       maglev: this.#maglev,
+      window: arrivals &&
+        new IdentityWindow(arrivals, settings.identityDelayNs),
       names: new DnsNames(answers, { ...settings.dns, wanted: policies.names }),
       identities: [],
       inspects: policies.index.policies.some(({ rules }) =>

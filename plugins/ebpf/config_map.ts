@@ -14,9 +14,16 @@ const VALUES: Readonly<Record<string, string>> = {
   "bpf-lb-source-range-all-types": "bpf.lbSourceRangeAllTypes",
   "bpf-lb-algorithm": "loadBalancer.algorithm",
   "bpf-lb-mode": "loadBalancer.mode",
+  "bpf-lb-mode-annotation": "bpf.lbModeAnnotation",
+  "bpf-lb-dsr-dispatch": "loadBalancer.dsrDispatch",
+  "bpf-lb-acceleration": "loadBalancer.acceleration",
   "service-no-backend-response": "loadBalancer.serviceNoBackendResponse",
   "bpf-lb-maglev-table-size": "maglev.tableSize",
   "bpf-lb-maglev-hash-seed": "maglev.hashSeed",
+  "enable-host-firewall": "hostFirewall.enabled",
+  "enable-node-selector-labels": "nodeSelectorLabels",
+  "enable-local-redirect-policy": "localRedirectPolicies.enabled",
+  "lrp-address-matcher-cidrs": "localRedirectPolicies.addressMatcherCIDRs",
   "node-port-range": "nodePort.range",
   "enable-endpoint-routes": "endpointRoutes.enabled",
   "enable-ingress-controller": "ingressController.enabled",
@@ -101,15 +108,8 @@ export function readConfigMap(
       put(values, { path: path.split("."), value: legacy(key, value) });
     }
   }
-  const { version, audit, dnsAnswers, fromConfigMap, dumps } = options;
-  const checked = optionsSchema.safeParse({
-    version,
-    audit,
-    dnsAnswers,
-    fromConfigMap,
-    dumps,
-    values,
-  });
+  const { values: _, ...own } = options;
+  const checked = optionsSchema.safeParse({ ...own, values });
   if (!checked.success) {
     throw new InputError(checked.error.issues.map((issue): Problem => {
       const path = issue.path.slice(1).join(".");

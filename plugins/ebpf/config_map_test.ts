@@ -79,3 +79,37 @@ Deno.test("keys of cilium-config that contradict each other are errors, with the
     "Cannot use bpf-lb-sock of cilium-config: kubeProxyReplacement needs the socket load balancer",
   ]);
 });
+
+Deno.test("cilium-config: forwarding, acceleration, redirects and the host firewall are known, and what is refused of them is", () => {
+  const known = play(`  kube-proxy-replacement: "true"
+  bpf-lb-mode: hybrid
+  bpf-lb-dsr-dispatch: geneve
+  tunnel-protocol: geneve
+  bpf-lb-acceleration: best-effort
+  bpf-lb-mode-annotation: "false"
+  enable-local-redirect-policy: "true"
+  lrp-address-matcher-cidrs: 169.254.0.0/16 fd00::/8
+  enable-host-firewall: "true"
+  enable-node-selector-labels: "true"`);
+  assertEquals(known.warnings, []);
+  const problems = (data: string) =>
+    assertThrows(() => play(data), InputError).problems
+      .map(({ message }) => message);
+  assertEquals(
+    problems(`  kube-proxy-replacement: "true"
+  bpf-lb-mode: dsr
+  bpf-lb-dsr-dispatch: opt
+  routing-mode: tunnel
+  tunnel-protocol: geneve`),
+    [
+      "Cannot use bpf-lb-dsr-dispatch of cilium-config: dispatch opt cannot be used with a tunnel, geneve can",
+    ],
+  );
+  assertEquals(
+    problems(`  kube-proxy-replacement: "false"
+  bpf-lb-acceleration: native`),
+    [
+      "Cannot use bpf-lb-acceleration of cilium-config: acceleration native needs kubeProxyReplacement: true",
+    ],
+  );
+});

@@ -34,6 +34,7 @@ export function connect(path: NodeDatapath): Handler {
     if (unmodelled !== null) {
       return { kind: "unknown", reason: unmodelled, rule };
     }
+    if (!inHost && frontend.spares?.(context.pod!) === true) return undefined;
     const backend = keptPeer(packet, context) ??
       picked(frontend, { path, context, inHost });
     if (backend === undefined) {
@@ -56,7 +57,7 @@ export function connect(path: NodeDatapath): Handler {
 }
 
 function frontendOf(
-  { destination, protocol, destinationPort: port }: Packet,
+  packet: Packet,
   { path, context, inHost }: {
     readonly path: NodeDatapath;
     readonly context: HookContext;
@@ -64,8 +65,9 @@ function frontendOf(
   },
 ): Frontend | undefined {
   const { services, settings, node } = path;
+  const { destination, protocol, destinationPort: port } = packet;
   context.charge("hashLookups", 1);
-  const direct = services.find(destination, protocol, port);
+  const direct = services.find(packet, node.name);
   if (direct !== undefined || !settings.kubeProxyReplacement) return direct;
   // sock4_wildcard_lookup_full: node ports on whichever node, host ports on this.
   const { family } = destination;

@@ -5,11 +5,13 @@ import type { Packet } from "../../core/packet/packet.ts";
 import type { Party } from "../../core/policy/party.ts";
 import { type Holder } from "../../core/policy/party_table.ts";
 import { partyFor, type PolicyIndex } from "../../core/policy/policy_index.ts";
+import type { IdentityWindow } from "./arrivals.ts";
 import { type CompiledPolicies, WORLD } from "./compile_policies.ts";
 import type { DnsNames } from "./dns_names.ts";
 import { identityText } from "./labels.ts";
 import type { Judgement } from "../../core/policy/judgement.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
+import { HostFirewall } from "./host_firewall.ts";
 import type { HookContext, Overlay } from "../../core/replay/plugin.ts";
 import type { Rule } from "../../core/source.ts";
 import { IDENTITY, markedIdentity, ROLES } from "./identity.ts";
@@ -37,6 +39,8 @@ export interface Compiled {
   readonly names: DnsNames;
   /** Null: backends are picked at random. */
   readonly maglev: MaglevTables | null;
+  /** Null: everyone's identity is known everywhere. */
+  readonly window: IdentityWindow | null;
   /** In tunnel mode, each node's device towards other nodes' pods. */
   readonly overlays: ReadonlyMap<string, Overlay>;
   /** Nodes by the addresses of those devices. */
@@ -69,9 +73,12 @@ export class NodeDatapath {
   readonly overlay: Overlay | null;
   /** What the node's ingress proxy sends to pods from, by family. */
   readonly ingressAddress: Readonly<Record<4 | 6, Ip | undefined>>;
+  /** Null: policies are about pods alone. */
+  readonly firewall: HostFirewall | null;
   readonly #roles: ReadonlyMap<string, Holder>;
   /** Nodes by the address of that device. */
   readonly #hostDevices: ReadonlyMap<string, Holder>;
+  readonly #window: IdentityWindow | null;
   readonly #reservedOf: CompiledPolicies["reservedOf"];
   readonly #identities: string[];
   readonly #room: PolicyMapRoom;
@@ -88,6 +95,7 @@ export class NodeDatapath {
     this.#room = compiled.room;
     this.inspects = compiled.inspects;
     this.#identities = compiled.identities;
+    this.#window = compiled.window;
     this.#reservedOf = compiled.policies.reservedOf;
     const ofFamily = (family: 4 | 6) =>
       node.internalIps.find((ip) => ip.family === family) ??
@@ -99,6 +107,14 @@ export class NodeDatapath {
     const own = compiled.nodeAddresses.get(node.name)?.ingress ?? [];
     const ingress = (family: 4 | 6) => own.find((ip) => ip.family === family);
     this.ingressAddress = { 4: ingress(4), 6: ingress(6) };
+    this.firewall = this.#firewall();
+  }
+
+  #firewall(): HostFirewall | null {
+    const own = this.address[4] ?? this.address[6];
+    if (!this.settings.hostFirewall || own === undefined) return null;
+    const holder = this.index.holderOf(own);
+    return holder.kind === "node" ? new HostFirewall(this, holder.local) : null;
   }
 
   /** Who has an address: `cilium_ipcache_v2` and `cilium_lxc` in one. */
@@ -122,6 +138,9 @@ export class NodeDatapath {
       readonly alive: boolean;
     },
   ): Party {
+    if (this.#isUnknown(holder, destination, context)) {
+      return this.#world(destination.family);
+    }
     const party = this.partyOf(holder);
     if (holder.kind !== "outside" || this.names.none) return party;
     const names = this.names.of(destination, { context, alive });
@@ -139,10 +158,16 @@ export class NodeDatapath {
    * whoever has the address. The node's own address is not believed of what it forwards,
    * which may be someone else's behind a masquerade; such packets are the
    * world's (bpf/lib/identity.h, inherit_identity_from_host; bpf/bpf_host.c,
-   * resolve_srcid_ipv4; cilium/cilium issues 19010, 23603).
+   * resolve_srcid_ipv4; cilium/cilium issues 19010, 23603). A client whose
+   * address direct server return has kept is whoever has it (cilium/cilium PR
+   * 29155).
    */
-  senderOf({ source, mark }: Packet, { tunnelId, owner }: HookContext): Party {
-    const number = (mark === 0 ? 0 : markedIdentity(mark)) || (tunnelId ?? 0);
+  senderOf(
+    { source, mark, option }: Packet,
+    { tunnelId, owner, nowNs }: HookContext,
+  ): Party {
+    const tunnelled = option == null ? tunnelId ?? 0 : 0;
+    const number = (mark === 0 ? 0 : markedIdentity(mark)) || tunnelled;
     if (number === IDENTITY.world) return this.#world(source.family);
     if (number >= IDENTITY.firstPod) {
       return this.index.parties[number - IDENTITY.firstPod]!;
@@ -150,7 +175,8 @@ export class NodeDatapath {
     const role = ROLES[number];
     if (role !== undefined) return this.index.role(role);
     const holder = this.#hostDevices.get(source.text) ?? this.holderOf(source);
-    return this.isOwn(holder) && owner === null
+    return this.isOwn(holder) && owner === null ||
+        this.#isUnknown(holder, source, { nowNs })
       ? this.#world(source.family)
       : this.partyOf(holder);
   }
@@ -171,6 +197,27 @@ export class NodeDatapath {
   reverse(connection: Connection): Rule | null {
     const found = this.live?.services?.reverse(connection.original);
     return found === undefined ? REVERSE : found;
+  }
+
+  /** A pod of another node, whose identity has not come round yet. */
+  #isUnknown(
+    holder: Holder,
+    ip: Ip,
+    { nowNs }: Pick<HookContext, "nowNs">,
+  ): boolean {
+    return this.#window !== null && holder.kind === "pod" &&
+      holder.pod.node !== this.node.name && this.#window.has(ip, nowNs);
+  }
+
+  /** The other node that what has this source comes from; undefined when that cannot be told. */
+  nodeBehind(source: Ip): Party | undefined {
+    const holder = this.#hostDevices.get(source.text) ?? this.holderOf(source);
+    if (holder.kind === "node") return this.partyOf(holder);
+    const node = holder.kind === "pod"
+      ? this.cluster.nodes.get(holder.pod.node)
+      : undefined;
+    const [address] = [...node?.internalIps ?? [], ...node?.externalIps ?? []];
+    return address && this.partyOf(this.index.holderOf(address));
   }
 
   /** The source of what this node sends on to another under its own name. */

@@ -108,11 +108,29 @@ function sent(
       if (verdict.kind !== "accept" && verdict.kind !== "proxy") return actions;
     }
   }
+  const stopped = stoppedAtHost(passage, { party, destination, port });
+  if (stopped !== undefined) return [...actions, stopped];
   connection.mark |= PASSED.egress;
   context.conntrack.confirm(connection, context.nowNs);
   if (actions.at(-1)?.kind === "proxy") return actions;
   actions.push(...onwards(passage, destination));
   return actions.length === 0 ? undefined : actions;
+}
+
+/** The pod's own node has a say in what is for itself (tail_call_policy, host_ep_id). */
+function stoppedAtHost(
+  { path, packet, context, actions }: Passage,
+  { party, destination, port }: {
+    readonly party: Party;
+    readonly destination: Ip;
+    readonly port: number;
+  },
+): Action | undefined {
+  const { firewall } = path;
+  if (firewall === null || actions.at(-1)?.kind === "proxy") return undefined;
+  return path.isOwn(path.holderOf(destination))
+    ? firewall.admits(party, { packet, context, port })
+    : undefined;
 }
 
 /** Per-packet load balancing, where the socket is not translated (ENABLE_PER_PACKET_LB). */
@@ -124,8 +142,11 @@ function frontendOf(
   const { protocol, destination, destinationPort: port } = packet;
   if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp) return undefined;
   context.charge("hashLookups", 1);
-  const found = services.find(destination, protocol, port);
-  if (found?.isHiddenInside === true) return undefined;
+  const found = services.find(packet, node.name);
+  if (
+    found !== undefined &&
+    (found.isHiddenInside || found.spares?.(context.pod!) === true)
+  ) return undefined;
   if (found !== undefined || !settings.kubeProxyReplacement) return found;
   // The map has node ports under the addresses of this node alone.
   if (!path.isOwn(path.holderOf(destination))) return undefined;

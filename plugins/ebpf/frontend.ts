@@ -17,7 +17,8 @@ export type FrontendType =
   | "NodePort"
   | "LoadBalancer"
   | "ExternalIPs"
-  | "HostPort";
+  | "HostPort"
+  | "LocalRedirect";
 
 /** Counts the changes of the cluster, after each of which endpoints may be others. */
 export interface ChangeClock {
@@ -34,6 +35,9 @@ export interface SourceRanges {
 /** Turns the ranges into those who may not (pkg/annotation, service.cilium.io/src-ranges-policy). */
 const RANGES_POLICY = "service.cilium.io/src-ranges-policy";
 
+/** How one Service is forwarded, where its annotations count (bpf-lb-mode-annotation). */
+const FORWARDING_MODE = "service.cilium.io/forwarding-mode";
+
 /** One address and port that is load balanced. */
 export interface Frontend {
   readonly type: FrontendType;
@@ -41,6 +45,8 @@ export interface Frontend {
   /** Names it in tables: `shop/web:http NodePort 4`. */
   readonly key: string;
   readonly protocol: Protocol;
+  /** Whom it does not translate for; null: nobody. */
+  readonly spares: ((pod: Pod) => boolean) | null;
   readonly affinityNs: number | null;
   /** Null: from everywhere. */
   readonly sourceRanges: SourceRanges | null;
@@ -62,10 +68,12 @@ export interface Frontend {
    * traffic policies differ (cilium/cilium issue 42245).
    */
   readonly isHiddenInside: boolean;
+  /** How its own packets go to other nodes, where Services may choose. */
+  readonly forwarding: "dsr" | "snat" | null;
 }
 
 /** A frontend of the manifests' Services and pods. */
-class ServiceFrontend implements Frontend {
+export class ServiceFrontend implements Frontend {
   readonly type: FrontendType;
   readonly service: Service | null;
   readonly rule: Rule;
@@ -74,6 +82,9 @@ class ServiceFrontend implements Frontend {
   readonly affinityNs: number | null;
   readonly sourceRanges: SourceRanges | null;
   readonly unmodelled = null;
+  /** Of the Service's port; empty without one. */
+  readonly portName: string;
+  readonly spares: Frontend["spares"];
   readonly #localInside: boolean;
   readonly #localOutside: boolean;
   readonly #endpoints: () => readonly PortEndpoint[];
@@ -93,10 +104,14 @@ class ServiceFrontend implements Frontend {
     readonly endpoints: () => readonly PortEndpoint[];
     readonly clock: ChangeClock;
     readonly protocol: Protocol;
+    readonly portName?: string;
+    readonly spares?: (pod: Pod) => boolean;
     readonly sourceRanges?: SourceRanges;
   }) {
     this.type = init.type;
     this.protocol = init.protocol;
+    this.portName = init.portName ?? "";
+    this.spares = init.spares ?? null;
     this.service = init.service;
     this.key = init.key;
     this.rule = init.rule;
@@ -139,6 +154,11 @@ class ServiceFrontend implements Frontend {
       : this.#localInside;
   }
 
+  get forwarding(): Frontend["forwarding"] {
+    const wish = this.service?.annotations[FORWARDING_MODE];
+    return wish === "dsr" || wish === "snat" ? wish : null;
+  }
+
   get isHiddenInside(): boolean {
     return this.type === "ExternalIPs" &&
       this.#localInside !== this.#localOutside;
@@ -159,7 +179,7 @@ export function serviceFrontend(
     readonly rangesForAll: boolean;
     readonly clock: ChangeClock;
   },
-): Frontend {
+): ServiceFrontend {
   const { cluster, type, family, ip } = at;
   const name = `${service.namespace}/${service.name}`;
   const number = type === "NodePort" ? port.nodePort ?? 0 : port.port;
@@ -180,6 +200,7 @@ export function serviceFrontend(
     endpoints: () => cluster.endpointsOf(service, port, family),
     clock: at.clock,
     protocol: port.protocol,
+    portName: port.name ?? "",
     ...(ranged
       ? {
         sourceRanges: {
@@ -201,7 +222,7 @@ export function hostPortFrontend(
     /** The pod's address. */
     readonly ip: Ip;
   },
-): Frontend {
+): ServiceFrontend {
   const endpoints: readonly PortEndpoint[] = [{
     ip,
     port,

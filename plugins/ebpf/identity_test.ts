@@ -148,6 +148,23 @@ spec: {endpointSelector: {matchExpressions: [{key: io.kubernetes.pod.namespace, 
   assertEquals(through(NEAR, { policy }).outcome.verdict, "unknown");
 });
 
+Deno.test("what reserved:ingress may send is known where its policy lets it", () => {
+  const policy = (app: string) =>
+    `kind: CiliumClusterwideNetworkPolicy
+apiVersion: cilium.io/v2
+metadata: {name: gateway}
+spec: {endpointSelector: {matchLabels: {"reserved:ingress": ""}}, egress: [{toEndpoints: [{matchLabels: {app: ${app}}}]}]}`;
+  assertEquals(
+    through(FAR, { policy: policy("web") }).outcome.verdict,
+    "forwarded",
+  );
+  // It answers 403 to whoever asks for another.
+  assertEquals(
+    through(FAR, { policy: policy("near") }).outcome.verdict,
+    "unknown",
+  );
+});
+
 Deno.test("an address belongs to whoever has it at the time", () => {
   const documents = (text: string) =>
     importManifests([{ file: "test.yaml", text }]).events;
@@ -185,6 +202,56 @@ Deno.test("an address belongs to whoever has it at the time", () => {
     "10.0.1.10 > 10.0.2.10:8080",
     "dropped POLICY_DENIED at n2 to-pod",
   ]);
+});
+
+Deno.test("a pod is the world to other nodes until its identity has come round, on its own at once", () => {
+  const late = pod("late", { node: "n2", ip: "10.0.2.40" });
+  const policy = ciliumPolicy(
+    "late",
+    `{endpointSelector: {matchExpressions: [{key: app, operator: In, values: [client, web]}]},
+      ingress: [{fromEndpoints: [{matchLabels: {app: late}}]}], egress: [{toEndpoints: [{matchLabels: {app: late}}]}]}`,
+  );
+  const second = 1_000_000_000;
+  const read = (...documents: readonly string[]) =>
+    importManifests([{ file: "test.yaml", text: documents.join("\n---\n") }])
+      .events;
+  const flow = (from: string, to: string, timeNs: number) => ({
+    timeNs,
+    event: newEvent("flow.opened", {
+      flow: { ...flowIntent({ from, to }), id: `${from} ${to} ${timeNs}` },
+    }),
+  });
+  const asked = (timeNs: number) => [
+    flow("pod/shop/late", "tcp://10.0.1.10:8080", timeNs),
+    flow("pod/shop/late", "tcp://10.0.2.10:8080", timeNs),
+    flow("pod/shop/client", "tcp://10.0.2.40:8080", timeNs),
+  ];
+  const verdicts = (
+    options: Readonly<Record<string, unknown>>,
+    values: Readonly<Record<string, unknown>> = REPLACED,
+  ) => {
+    const tape = makeTape([
+      ...read(...SHOP, policy).map((event) => ({ timeNs: 0, event })),
+      ...read(...SHOP, late).filter((event) =>
+        event.type === "pod.applied" && event.data.pod.name === "late"
+      ).map((event) => ({ timeNs: second, event })),
+      ...asked(second + 1),
+      ...asked(2 * second),
+    ]);
+    const stack = stackOf([plugin, { values, ...options }]);
+    return [...replay(tape, stack, { seed: 1, trace: "outcome" }).results]
+      .map(({ outcome }) => outcome.reason ?? outcome.verdict);
+  };
+  const [open, closed] = ["forwarded", "POLICY_DENIED"];
+  const known = [open, open, open];
+  assertEquals(verdicts({}), [...known, ...known]);
+  const delayed = { identityDelayMs: 500 };
+  assertEquals(verdicts(delayed), [closed, open, closed, ...known]);
+  // A tunnel carries the sender's identity; the receiver's is looked up all the same.
+  assertEquals(
+    verdicts(delayed, { ...REPLACED, routingMode: "tunnel" }),
+    [open, open, closed, ...known],
+  );
 });
 
 Deno.test("entities: health has the address that the node's annotation says", () => {

@@ -264,15 +264,6 @@ Deno.test("a ClusterIP is not routable from outside", () => {
   assertEquals(ending(result), "dropped IS_A_CLUSTERIP at n1 from-wire");
 });
 
-Deno.test("direct server return is unknown", () => {
-  const { outcome } = runOne(SHOP, {
-    values: { ...REPLACED, loadBalancer: { mode: "dsr" } },
-    from: "ip/203.0.113.9",
-    to: "tcp://192.168.0.1:30080",
-  });
-  assertEquals(outcome.verdict, "unknown");
-});
-
 Deno.test("a node port forwarded through a tunnel is the world to policies", () => {
   const { outcome } = runOne(SHOP, {
     values: { ...REPLACED, routingMode: "tunnel" },

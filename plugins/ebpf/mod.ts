@@ -2,6 +2,7 @@ import type { KubeObject } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import { PRIORITY } from "../../core/replay/hook.ts";
 import { definePlugin } from "../../core/replay/plugin.ts";
+import { type Arrivals, noteArrival } from "./arrivals.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
 import { Compiler } from "./compiler.ts";
 import { isAgentConfig, readConfigMap } from "./config_map.ts";
@@ -10,7 +11,7 @@ import { type Compiled, NodeDatapath } from "./datapath.ts";
 import { type Answers, learnRecord } from "./dns_names.ts";
 import { isMapDump } from "./dumps/loaded_dumps.ts";
 import { fromPod } from "./from_pod.ts";
-import { fromWire } from "./from_wire.ts";
+import { fromDevice, fromWire } from "./from_wire.ts";
 import {
   masqueradeByNetfilter,
   unmasqueradeByNetfilter,
@@ -34,6 +35,8 @@ interface State {
   readonly dumps: TimedDump[];
   /** What agents have written of identities and endpoints, by kind, namespace and name. */
   readonly agentObjects: Record<string, KubeObject>;
+  /** Null: identities are known at once. */
+  readonly arrivals: Arrivals | null;
 }
 
 /** What was compiled of a state before, so that only what has changed is compiled again. */
@@ -54,6 +57,8 @@ export default definePlugin({
       "policy.deleted",
       "record.applied",
       "dump.loaded",
+      "pod.applied",
+      "pod.deleted",
     ],
     kinds: [
       "networking.k8s.io/NetworkPolicy",
@@ -62,6 +67,7 @@ export default definePlugin({
       "cilium.io/CiliumCIDRGroup",
       "cilium.io/CiliumIdentity",
       "cilium.io/CiliumEndpoint",
+      "cilium.io/CiliumLocalRedirectPolicy",
       "policy.networking.k8s.io/ClusterNetworkPolicy",
     ],
     hooks: {
@@ -69,6 +75,8 @@ export default definePlugin({
       fromPod: { hook: "from-pod", priority: 0 },
       // The proxy's socket has its address before any rule sees the packet.
       bindTransparent: { hook: "output", priority: PRIORITY.raw - 100 },
+      // XDP comes before tc, and so before everyone else at the device.
+      fromDevice: { hook: "from-wire", priority: -1_000 },
       fromWire: { hook: "from-wire", priority: 100 },
       // Round whatever else netfilter does, which so sees the pod's address on both ways.
       unmasquerade: { hook: "prerouting", priority: PRIORITY.raw - 1 },
@@ -80,9 +88,10 @@ export default definePlugin({
     models: MODELS,
   },
   options: optionsSchema,
-  initialState: (): State => ({
+  initialState: ({ identityDelayMs }): State => ({
     objects: {},
     answers: {},
+    arrivals: identityDelayMs > 0 ? {} : null,
     dumps: [],
     agentObjects: {},
   }),
@@ -101,7 +110,7 @@ export default definePlugin({
       if (isMapDump(dump)) state.dumps.push({ dump, timeNs });
     } else if (event.type === "record.applied") {
       learnRecord(state.answers, event);
-    }
+    } else if (state.arrivals !== null) noteArrival(state.arrivals, event);
     return state;
   },
   compile(state, cluster, options: Options): Compiled {
@@ -121,6 +130,7 @@ export default definePlugin({
     }
     return made.compiler.compile(objects, {
       answers: state.answers,
+      arrivals: state.arrivals,
       dumps: options.dumps === "run" ? state.dumps : [],
       agentObjects: Object.values(state.agentObjects),
     });
@@ -130,8 +140,9 @@ export default definePlugin({
     nodeAddresses.get(node.name)?.ingress ?? [],
   attach(compiled, node) {
     const path = new NodeDatapath(compiled, node);
-    const { socketLb, masquerade, kubeProxyReplacement, hostRouting, tunnel } =
-      compiled.settings;
+    const { settings } = compiled;
+    const { socketLb, masquerade, hostRouting, tunnel, xdp } = settings;
+    const { kubeProxyReplacement, hostFirewall } = settings;
     const inspects = path.endsAtProxies;
     const rewritesWire = kubeProxyReplacement || masquerade === "bpf";
     return {
@@ -139,10 +150,13 @@ export default definePlugin({
       toPod: toPod(path),
       ...(socketLb === "off" ? {} : { connect: connect(path) }),
       bindTransparent: bindTransparent(path),
-      ...(rewritesWire || hostRouting || inspects
+      ...(kubeProxyReplacement && xdp ? { fromDevice: fromDevice(path) } : {}),
+      ...(rewritesWire || hostRouting || inspects || hostFirewall
         ? { fromWire: fromWire(path) }
         : {}),
-      ...(rewritesWire || tunnel !== null ? { toWire: toWire(path) } : {}),
+      ...(rewritesWire || tunnel !== null || hostFirewall
+        ? { toWire: toWire(path) }
+        : {}),
       ...(masquerade === "iptables"
         ? {
           masquerade: masqueradeByNetfilter(path),

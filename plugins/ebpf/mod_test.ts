@@ -13,6 +13,14 @@ const INSTALLATIONS: Readonly<Record<string, Record<string, unknown>>> = {
     socketLB: { hostNamespaceOnly: true },
     sessionAffinity: true,
   },
+  "with XDP, direct server return, redirects and the host firewall": {
+    kubeProxyReplacement: true,
+    bpf: { masquerade: true },
+    loadBalancer: { mode: "dsr", acceleration: "native" },
+    localRedirectPolicies: { enabled: true },
+    hostFirewall: { enabled: true },
+    nodeSelectorLabels: true,
+  },
   "in tunnel mode, always enforcing": {
     routingMode: "tunnel",
     policyEnforcementMode: "always",
@@ -21,7 +29,8 @@ const INSTALLATIONS: Readonly<Record<string, Record<string, unknown>>> = {
 
 for (const [words, values] of Object.entries(INSTALLATIONS)) {
   Deno.test(`ebpf keeps the laws of plugins ${words}`, () => {
-    const broken = checkPlugin(plugin, { options: { values } })
+    const options = { values, identityDelayMs: 10 };
+    const broken = checkPlugin(plugin, { options })
       .filter((check) => check.broken !== null);
     assertEquals(broken, []);
   });

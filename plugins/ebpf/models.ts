@@ -80,4 +80,28 @@ export const MODELS: readonly ModelClaim[] = [
       "Maglev hashes what comes off the wire by client, ports and protocol into a table that is the same on every node",
     source: "cilium/cilium pkg/maglev; bpf/lib/hash.h; bpf/lib/lb.h",
   },
+  {
+    claim:
+      "direct server return keeps the client's address to another node's backend, which answers as the frontend from its own node",
+    source:
+      "cilium/cilium bpf/lib/nodeport.h, tail_nodeport_ipv4_dsr, xlate_dsr_v4; PR 29155",
+  },
+  {
+    claim:
+      "XDP acceleration forwards to other nodes past every hook of tc and netfilter, with the same verdicts",
+    source:
+      "cilium/cilium bpf/bpf_xdp.c; Documentation/network/kubernetes/kubeproxy-free.rst, XDP acceleration",
+  },
+  {
+    claim:
+      "a local redirect answers on nodes that have a ready pod for it, elsewhere the Service does",
+    source:
+      "cilium/cilium pkg/loadbalancer/redirectpolicy/controller.go; Documentation/network/kubernetes/local-redirect-policy.rst",
+  },
+  {
+    claim:
+      "policies of nodes hold for the host's own addresses and processes alone, after load balancing, and only with the host firewall",
+    source:
+      "cilium/cilium bpf/lib/host_firewall.h; Documentation/security/policy/host.rst",
+  },
 ];

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { nearest } from "../../core/errors.ts";
 import { Cidr } from "../../core/packet/ip.ts";
 import type { MaglevSettings } from "./maglev_pick.ts";
+import { contradictions } from "./contradictions.ts";
 import { MAGLEV_DEFAULTS, MAGLEV_SIZES } from "./maps/lb/maglev.ts";
 import { compareText } from "../../core/policy/compare_text.ts";
 
@@ -21,6 +22,15 @@ const prefix = z.string().refine((text) => Cidr.parse(text) !== undefined, {
   error: "must be a prefix such as 10.0.0.0/8",
 });
 
+/** A list, or its members between blanks or commas as in a ConfigMap. */
+const prefixes = z.union([
+  z.string().transform((text) => text.split(/[\s,]+/).filter(Boolean)).pipe(
+    z.array(prefix),
+  ),
+  z.array(prefix),
+  z.null().transform((): string[] => []),
+]);
+
 const groups = {
   socketLB: z.looseObject({
     enabled: flag.optional(),
@@ -30,6 +40,7 @@ const groups = {
     masquerade: flag.default(false),
     hostLegacyRouting: flag.default(false),
     lbExternalClusterIP: flag.default(false),
+    lbModeAnnotation: flag.default(false),
     lbSourceRangeAllTypes: flag.default(false),
     // The agent's own bounds (pkg/option, PolicyMapMin and PolicyMapMax).
     policyMapMax: z.coerce.number().int().min(256).max(65_536).default(16_384),
@@ -37,6 +48,10 @@ const groups = {
   loadBalancer: z.looseObject({
     algorithm: z.enum(["random", "maglev"]).default("random"),
     mode: z.enum(["snat", "dsr", "hybrid"]).default("snat"),
+    dsrDispatch: z.enum(["opt", "ipip", "geneve"]).default("opt"),
+    acceleration: z.enum(["native", "best-effort", "disabled"]).default(
+      "disabled",
+    ),
     serviceNoBackendResponse: z.enum(["reject", "drop"]).default("reject"),
   }),
   nodePort: z.looseObject({
@@ -64,6 +79,11 @@ const groups = {
     policyDefaultLocalCluster: flag.optional(),
   }),
   cluster: z.looseObject({ name: z.string().default("default") }),
+  hostFirewall: z.looseObject({ enabled: flag.default(false) }),
+  localRedirectPolicies: z.looseObject({
+    enabled: flag.default(false),
+    addressMatcherCIDRs: prefixes.default([]),
+  }),
 } as const;
 
 /** Helm values that are modelled, under their own names; others may stand beside them. */
@@ -95,8 +115,16 @@ const values = z.looseObject({
   clustermesh: groups.clustermesh.prefault({}),
   policyAuditMode: flag.default(false),
   endpointLockdownOnMapOverflow: flag.default(false),
+  /** What releases before 1.18 call localRedirectPolicies.enabled. */
+  localRedirectPolicy: flag.default(false),
+  hostFirewall: groups.hostFirewall.prefault({}),
+  nodeSelectorLabels: flag.default(false),
+  localRedirectPolicies: groups.localRedirectPolicies.prefault({}),
   cluster: groups.cluster.prefault({}),
 });
+
+/** Helm values, checked one by one. */
+export type Values = z.infer<typeof values>;
 
 /** Options: a release and the Helm values it was installed with. */
 export const optionsSchema = z.strictObject({
@@ -114,36 +142,33 @@ export const optionsSchema = z.strictObject({
   fromConfigMap: flag.default(false),
   /** Whether DNS answers on the tape count as learnt, or only those asked for through a DNS rule. */
   dnsAnswers: z.enum(["assumed", "asked"]).default("assumed"),
-}).prefault({}).superRefine(({ values }, context) => {
-  if (values.socketLB.enabled === false && values.kubeProxyReplacement) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "socketLB", "enabled"],
-      message: "kubeProxyReplacement needs the socket load balancer",
-    });
-  }
-  if (values.loadBalancer.mode !== "snat" && !values.kubeProxyReplacement) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "loadBalancer", "mode"],
-      message:
-        `mode ${values.loadBalancer.mode} needs kubeProxyReplacement: true`,
-    });
-  }
-  if (values.enableRemoteNodeMasquerade && !values.bpf.masquerade) {
-    context.addIssue({
-      code: "custom",
-      path: ["values", "enableRemoteNodeMasquerade"],
-      message: "remote node masquerade needs bpf.masquerade: true",
-    });
+  /** How long other nodes take a pod that appears for the world; ours, as no agent sets it. */
+  identityDelayMs: z.number().int().min(0).max(3_600_000).default(0),
+}).prefault({}).superRefine(({ version, values }, context) => {
+  for (const { path, message } of contradictions(values, minorOf(version))) {
+    context.addIssue({ code: "custom", path: ["values", ...path], message });
   }
 });
 
 export type Options = z.infer<typeof optionsSchema>;
 
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
+}
+
 /** What options mean, checked, with everything left out at its default. */
 export function settingsFrom(options: unknown): Settings {
   return settingsOf(optionsSchema.parse(options));
+}
+
+/** How what comes off the wire gets to another node's backend. */
+export interface Forwarding {
+  /** `hybrid`: TCP as in `dsr`, the rest as in `snat`. */
+  readonly mode: "snat" | "dsr" | "hybrid";
+  /** How that node learns which address it is to answer from. */
+  readonly dispatch: "opt" | "ipip" | "geneve";
+  /** A Service may choose by its annotation. */
+  readonly annotated: boolean;
 }
 
 /** The options as the datapath is compiled with them. */
@@ -160,8 +185,14 @@ export interface Settings {
   /** Null: backends are picked at random. */
   readonly maglev: MaglevSettings | null;
   readonly noBackend: "reject" | "drop";
-  readonly forwarding: "snat" | "dsr" | "hybrid";
+  readonly forwarding: Forwarding;
+  /** Node ports are served by XDP, before there is a packet buffer. */
+  readonly xdp: boolean;
   readonly nodePorts: { readonly from: number; readonly to: number };
+  /** CiliumLocalRedirectPolicy counts. */
+  readonly localRedirect: boolean;
+  /** Addresses that it may name; none: all. */
+  readonly redirectRanges: readonly Cidr[];
   /** How packets of pods that leave the cluster get the node's address. */
   readonly masquerade: "off" | "bpf" | "iptables";
   readonly masquerade6: boolean;
@@ -180,6 +211,10 @@ export interface Settings {
   /** An endpoint whose entries have no room is cut off. */
   readonly lockdown: boolean;
   readonly l7Proxy: boolean;
+  /** Policies of nodes are enforced. */
+  readonly hostFirewall: boolean;
+  /** Rules may name other nodes by their labels. */
+  readonly nodeLabels: boolean;
   /** Nodes have an address for the proxy of Ingresses and Gateways. */
   readonly ingress: boolean;
   readonly clusterName: string;
@@ -190,6 +225,8 @@ export interface Settings {
     readonly namespaces: readonly string[];
     readonly policies: readonly string[];
   };
+  /** Of virtual time. */
+  readonly identityDelayNs: number;
   readonly dns: { readonly minTtlS: number; readonly assumed: boolean };
 }
 
@@ -198,9 +235,9 @@ const LOCAL_CLUSTER_SINCE = 19;
 
 /** Works out what the values amount to, as the agent does when it starts. */
 export function settingsOf(
-  { version, values, audit, dnsAnswers }: Options,
+  { version, values, audit, dnsAnswers, identityDelayMs }: Options,
 ): Settings {
-  const minor = Number(version.split(".")[1]);
+  const minor = minorOf(version);
   const { kubeProxyReplacement, socketLB, bpf } = values;
   const socket = kubeProxyReplacement || socketLB.enabled === true;
   const [from, to] = values.nodePort.range.split(",").map(Number);
@@ -218,8 +255,18 @@ export function settingsOf(
       ? { size: values.maglev.tableSize, seed: values.maglev.hashSeed }
       : null,
     noBackend: values.loadBalancer.serviceNoBackendResponse,
-    forwarding: values.loadBalancer.mode,
+    forwarding: {
+      mode: values.loadBalancer.mode,
+      dispatch: values.loadBalancer.dsrDispatch,
+      annotated: bpf.lbModeAnnotation,
+    },
+    // Whether a device is up to it, best-effort finds out and we take for granted.
+    xdp: values.loadBalancer.acceleration !== "disabled",
     nodePorts: { from: from!, to: to! },
+    localRedirect: values.localRedirectPolicy ||
+      values.localRedirectPolicies.enabled,
+    redirectRanges: values.localRedirectPolicies.addressMatcherCIDRs
+      .map((text) => Cidr.of(text)),
     masquerade: !masquerading ? "off" : bpf.masquerade ? "bpf" : "iptables",
     masquerade4: values.enableIPv4Masquerade,
     masquerade6: values.enableIPv6Masquerade,
@@ -236,12 +283,15 @@ export function settingsOf(
     policyMapMax: bpf.policyMapMax,
     lockdown: values.endpointLockdownOnMapOverflow,
     l7Proxy: values.l7Proxy,
+    hostFirewall: values.hostFirewall.enabled,
+    nodeLabels: values.nodeSelectorLabels,
     ingress: values.ingressController.enabled || values.gatewayAPI.enabled ||
       values.envoyConfig.enabled,
     clusterName: values.cluster.name,
     localByDefault: values.clustermesh.policyDefaultLocalCluster ??
       minor >= LOCAL_CLUSTER_SINCE,
     audit: { all: values.policyAuditMode, ...audit },
+    identityDelayNs: identityDelayMs * 1_000_000,
     dns: {
       minTtlS: Number(values.dnsProxy.minTtl),
       assumed: dnsAnswers === "assumed",

@@ -1,8 +1,8 @@
-import type { Labels } from "../../core/cluster/model.ts";
+import type { Labels, Node } from "../../core/cluster/model.ts";
 import type { Selector } from "../../core/cluster/selector.ts";
-import type { Party } from "../../core/policy/party.ts";
+import type { Party, PeerMatch } from "../../core/policy/party.ts";
 import type { Path, SpecReader } from "../../core/policy/spec_reader.ts";
-import { bareKey, LABEL, selectorKey } from "./labels.ts";
+import { bareKey, countsForIdentity, LABEL, selectorKey } from "./labels.ts";
 
 /** What selectors are held against. */
 export interface Endpoints {
@@ -54,6 +54,54 @@ export function readEndpointSelector(
       (!tied || party.namespace === namespace) &&
       selector.matches(endpoints.labelsOf(party)),
   };
+}
+
+/**
+ * Reads a selector of nodes. It sees the labels that count towards identities,
+ * so that one by `kubernetes.io/os` finds no node at all (pkg/labelsfilter).
+ */
+export function readNodeSelector(
+  reader: SpecReader,
+  value: unknown,
+  path: Path,
+): (party: Party) => boolean {
+  const selector = reader.selector(spelled(value), path);
+  const known = new Map<Node, boolean>();
+  return ({ node }) => {
+    if (node === null) return false;
+    let matches = known.get(node);
+    if (matches === undefined) {
+      known.set(node, matches = selector.matches(nodeLabels(node)));
+    }
+    return matches;
+  };
+}
+
+/**
+ * The same of nodes as peers. Whether the labels that no pod's identity has
+ * count for a node's is not known (--node-labels).
+ */
+export function readNodePeer(
+  reader: SpecReader,
+  value: unknown,
+  path: Path,
+): PeerMatch {
+  const { requirements } = reader.selector(spelled(value), path);
+  const known = requirements.every(({ key }) =>
+    countsForIdentity(bareKey(key))
+  );
+  const matches = readNodeSelector(reader, value, path);
+  return {
+    matches: (party) =>
+      party.node !== null && (known ? matches(party) : "unknown"),
+  };
+}
+
+function nodeLabels({ labels }: Node): Labels {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([key]) => countsForIdentity(key))
+      .flatMap(([key, text]) => [[key, text], [`k8s:${key}`, text]]),
+  );
 }
 
 /** A selector by a bare key such as `any:host` may mean a reserved label too. */

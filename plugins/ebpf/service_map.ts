@@ -1,19 +1,22 @@
-import type { Pod, Service } from "../../core/cluster/model.ts";
+import type { KubeObject, Pod, Service } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { Ip } from "../../core/packet/ip.ts";
+import type { Packet } from "../../core/packet/packet.ts";
 import { protocolNumber } from "../../core/policy/match_rule.ts";
 import {
   type Frontend,
   type FrontendType,
   hostPortFrontend,
+  type ServiceFrontend,
   serviceFrontend,
 } from "./frontend.ts";
 import type { Settings } from "./options.ts";
+import { Redirects } from "./redirects.ts";
 
 /** Where frontends are looked up. */
 export interface Frontends {
-  /** The frontend at an address of its own. */
-  find(ip: Ip, protocol: number, port: number): Frontend | undefined;
+  /** The frontend that a node has at the address that a packet is for. */
+  find(at: Asked, node: string): Frontend | undefined;
   /** The node port, the same on every node. */
   nodePort(
     family: 4 | 6,
@@ -26,6 +29,12 @@ export interface Frontends {
   ofNode(node: string, at: PortOfNode): Frontend | undefined;
 }
 
+/** What of a packet a frontend is looked up by. */
+export type Asked = Pick<
+  Packet,
+  "destination" | "protocol" | "destinationPort"
+>;
+
 /** A port on a node's own addresses. */
 export interface PortOfNode {
   readonly family: 4 | 6;
@@ -33,7 +42,12 @@ export interface PortOfNode {
   readonly port: number;
 }
 
-type Ports = Map<number, Frontend>;
+type Ports = Map<number, ServiceFrontend>;
+
+type ServiceSettings = Pick<
+  Settings,
+  "kubeProxyReplacement" | "rangesForAll" | "localRedirect" | "redirectRanges"
+>;
 
 /** Frontends that one Service has, with what is needed to take them out again. */
 interface Held {
@@ -41,7 +55,7 @@ interface Held {
   readonly entries: readonly {
     readonly ports: Ports;
     readonly key: number;
-    readonly frontend: Frontend;
+    readonly frontend: ServiceFrontend;
   }[];
 }
 
@@ -52,7 +66,8 @@ interface Held {
  */
 export class ServiceMap implements Frontends {
   readonly #cluster: ClusterView;
-  readonly #settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">;
+  readonly #settings: ServiceSettings;
+  readonly #redirects: Redirects;
   readonly #v4 = new Map<number, Ports>();
   readonly #v6 = new Map<string, Ports>();
   readonly #nodePorts: Readonly<Record<4 | 6, Ports>> = {
@@ -69,16 +84,23 @@ export class ServiceMap implements Frontends {
 
   constructor(
     cluster: ClusterView,
-    settings: Pick<Settings, "kubeProxyReplacement" | "rangesForAll">,
+    settings: ServiceSettings,
   ) {
     this.#cluster = cluster;
     this.#settings = settings;
-    this.refresh();
+    this.#redirects = new Redirects(cluster, settings);
+    this.refresh([]);
   }
 
-  /** Takes in what has changed in the cluster. */
-  refresh(): void {
+  /** What of the redirects is not loaded, and why. */
+  get warnings(): readonly string[] {
+    return this.#redirects.warnings;
+  }
+
+  /** Takes in what has changed in the cluster, and the redirects among policies. */
+  refresh(objects: readonly KubeObject[]): void {
     this.#clock.changes++;
+    this.#redirects.refresh(objects);
     const { services } = this.#cluster;
     const changed = [...services].filter(([key, service]) =>
       this.#held.get(key)?.service !== service
@@ -118,9 +140,15 @@ export class ServiceMap implements Frontends {
     this.#held.delete(key);
   }
 
-  find(ip: Ip, protocol: number, port: number): Frontend | undefined {
+  find(
+    { destination: ip, protocol, destinationPort: port }: Asked,
+    node: string,
+  ): Frontend | undefined {
     const ports = ip.family === 4 ? this.#v4.get(ip.w3) : this.#v6.get(ip.text);
-    return ports?.get(protocol << 16 | port);
+    const found = ports?.get(protocol << 16 | port);
+    return this.#redirects.none
+      ? found
+      : this.#redirects.at(found, { node, ip, protocol, port });
   }
 
   nodePort(

@@ -1,5 +1,6 @@
 import { Ip } from "../../core/packet/ip.ts";
 import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
+import type { Connection, Tuple } from "../../core/replay/conntrack.ts";
 import type { HookContext } from "../../core/replay/plugin.ts";
 import { remember } from "./pick_backend.ts";
 
@@ -61,6 +62,28 @@ export function mapSource(
   return undefined;
 }
 
+/** Makes the answers of a connection come from another address than the one that was asked (snat_v4_create_dsr). */
+export function answerFrom(
+  { reply }: Connection,
+  from: End,
+  context: HookContext,
+): void {
+  remember(mappings(context), `e ${endsOf(reply)}`, {
+    ip: from.ip.text,
+    port: from.port,
+  });
+}
+
+/** What {@link answerFrom} was told; undefined: nothing, or it is forgotten. */
+export function answeredFrom(
+  packet: Packet,
+  context: HookContext,
+): End | undefined {
+  context.charge("lruLookups", 1);
+  const known = mappings(context).get(`e ${endsOf(packet)}`);
+  return known && { ip: Ip.of(known.ip), port: known.port };
+}
+
 /** Whom a packet to the node's address is really for; undefined when nobody was mapped. */
 export function mapBack(
   packet: Packet,
@@ -87,20 +110,22 @@ function mappings(context: HookContext): Map<string, Mapping> {
   return context.table<Mapping>("snat");
 }
 
-function endsOf(packet: Packet): string {
+type Ends = Omit<Tuple, "zone">;
+
+function endsOf(packet: Ends): string {
   return `${packet.protocol} ${packet.source.text} ${packet.sourcePort} ${
     remoteEnd(packet)
   }`;
 }
 
-function remoteEnd(packet: Packet): string {
+function remoteEnd(packet: Ends): string {
   return isEcho(packet)
     ? packet.destination.text
     : `${packet.destination.text} ${packet.destinationPort}`;
 }
 
 /** An echo's identifier is its only port. */
-export function isEcho({ protocol }: Packet): boolean {
+export function isEcho({ protocol }: Pick<Packet, "protocol">): boolean {
   return protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmpv6;
 }
 

@@ -12,7 +12,12 @@ import { PASSED, policyPort, type Track } from "./tracking.ts";
  */
 export function toPod(path: NodeDatapath): Handler {
   const tracker = path.tracker();
+  const { firewall } = path;
   return function toPod(packet, context) {
+    if (firewall !== null && context.owner !== null) {
+      const stopped = firewall.egress(packet, context);
+      if (stopped !== undefined) return stopped;
+    }
     context.charge("hashLookups", 1);
     const track = tracker.lookBoth(packet, context);
     if (isAnswer(track)) return returned(track, path);

@@ -1,7 +1,9 @@
+import type { Ip } from "../../core/packet/ip.ts";
 import type { Packet } from "../../core/packet/packet.ts";
 import type { Action, Handler, HookContext } from "../../core/replay/plugin.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import type { Doubt } from "./live/live_node.ts";
+import { answerDirectly } from "./direct_return.ts";
 import { IDENTITY, markedIdentity } from "./identity.ts";
 import { masqueradeByBpf } from "./masquerade.ts";
 import { PASSED, type Tracker } from "./tracking.ts";
@@ -17,20 +19,33 @@ const TUNNEL_BYTES = 50;
  */
 export function toWire(path: NodeDatapath): Handler {
   const tracker = path.tracker();
-  const { settings } = path;
+  const { settings, firewall } = path;
   return function toWire(packet, context) {
+    const stopped = firewall?.egress(packet, context);
+    if (stopped !== undefined) return stopped;
     const change = translate(packet, { path, context, tracker });
     if (settings.tunnel === null || !isOverlaid(context)) return change;
     const doubt = tunnelDoubt(packet, path, context);
     if (doubt !== null) return { kind: "unknown", ...doubt };
-    const wrapped: Action = {
-      kind: "encapsulate",
+    const wrapped = encapsulation(packet.destination, {
       by: settings.tunnel,
       id: tunnelIdOf(packet, path, context),
-      overheadBytes: TUNNEL_BYTES,
-      rule: { name: `cilium_ipcache_v2 ${packet.destination.text}/32` },
-    };
+    });
     return change === undefined ? wrapped : [change, wrapped];
+  };
+}
+
+/** The tunnel header, with the sender's identity. */
+export function encapsulation(
+  destination: Ip,
+  { by, id }: { readonly by: "vxlan" | "geneve"; readonly id: number },
+): Action {
+  return {
+    kind: "encapsulate",
+    by,
+    id,
+    overheadBytes: TUNNEL_BYTES,
+    rule: { name: `cilium_ipcache_v2 ${destination.text}/32` },
   };
 }
 
@@ -47,8 +62,13 @@ function translate(
     const { connection, state } = tracker.look(packet, context);
     if (connection !== null && state === "reply") {
       const { original, mark } = connection;
+      if ((mark & PASSED.nodePort) === 0) {
+        return (mark & PASSED.direct) === 0
+          ? undefined
+          : answerDirectly(packet, context);
+      }
       const rule = path.reverse(connection);
-      return (mark & PASSED.nodePort) === 0 || rule === null ? undefined : {
+      return rule === null ? undefined : {
         kind: "rewrite",
         change: {
           source: original.destination,

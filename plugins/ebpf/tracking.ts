@@ -13,6 +13,8 @@ export const PASSED = {
   nodePort: 4,
   /** A pod that meets itself behind its Service. */
   loopback: 8,
+  /** Its backend answers the client itself, past the node that it came in by; on both nodes. */
+  direct: 32,
   /** Opened by this node's proxy with an address that is not its own. */
   proxied: 16,
 } as const;

@@ -96,16 +96,9 @@ function bindIngress(
     readonly tracker: Tracker;
   },
 ): Action | undefined {
-  const { index } = path;
-  const proxy = index.role("ingress");
-  for (const direction of ["ingress", "egress"] as const) {
-    const { rules, isolatedBy } = index.rulesOf(proxy, direction);
-    const rule = isolatedBy ?? rules[0]?.rule.rule;
-    if (rule === undefined) continue;
-    const reason = "policies of reserved:ingress itself are not modelled";
-    return { kind: "unknown", reason, rule };
-  }
   const holder = path.holderOf(packet.destination);
+  const doubt = ownPolicies(packet, { path, receiver: path.partyOf(holder) });
+  if (doubt !== null) return doubt;
   if (holder.kind !== "pod") return undefined;
   const ip = path.ingressAddress[packet.source.family];
   if (ip === undefined) {
@@ -127,6 +120,38 @@ function bindIngress(
   connection.mark |= PASSED.proxied;
   context.conntrack.confirm(connection, context.nowNs);
   return { kind: "rewrite", change: { source: ip, sourcePort }, rule: INGRESS };
+}
+
+/**
+ * What policies of reserved:ingress itself say. The proxy holds its clients
+ * against them and answers what it may not send on, so that only what it may
+ * send whoever asked is known here (Documentation/network/servicemesh/
+ * ingress-and-network-policy.rst).
+ */
+function ownPolicies(
+  packet: Packet,
+  { path, receiver }: {
+    readonly path: NodeDatapath;
+    readonly receiver: Party;
+  },
+): Action | null {
+  const { index } = path;
+  const proxy = index.role("ingress");
+  const { isolatedBy, rules } = index.rulesOf(proxy, "ingress");
+  const clients = isolatedBy ?? rules[0]?.rule.rule ?? null;
+  const sends = index.judgeParties(proxy, {
+    direction: "egress",
+    peer: receiver,
+    protocol: packet.protocol,
+    port: packet.destinationPort,
+  });
+  const mayNot = sends.verdict !== "allow" || sends.l7 !== null;
+  const rule = clients ?? (mayNot ? sends.rule : null);
+  return rule === null ? null : {
+    kind: "unknown",
+    reason: "policies of reserved:ingress itself are not modelled",
+    rule,
+  };
 }
 
 /** Whether the receiver's policies tell the proxy from its node. */

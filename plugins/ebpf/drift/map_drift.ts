@@ -77,6 +77,7 @@ export function mapDrift(
   const policies = objects.filter((one) => !isAgentObject(one));
   const compiled = compiler.compile(policies, {
     answers: {},
+    arrivals: null,
     dumps: dumps.map((dump) => ({ dump, timeNs: 0 })),
     agentObjects: objects.filter(isAgentObject),
   });

@@ -98,7 +98,7 @@ function configOf({ settings, node }: Comparison["path"]): LbConfig {
     kubeProxyReplacement: settings.kubeProxyReplacement,
     tunnel: settings.tunnel !== null,
     algorithm: settings.maglev === null ? "random" : "maglev",
-    mode: settings.forwarding,
+    mode: settings.forwarding.mode,
     externalClusterIp: settings.externalClusterIp,
     sourceRangeAllTypes: settings.rangesForAll,
     maglev: settings.maglev ?? MAGLEV_DEFAULTS,

@@ -46,6 +46,8 @@ export class LiveFrontend implements Frontend {
   readonly unmodelled: string | null;
   /** It has two scopes, and no entry in the internal one. */
   readonly isHiddenInside: boolean;
+  readonly forwarding: Frontend["forwarding"];
+  readonly spares: Frontend["spares"];
   readonly #outer: FoundService;
   readonly #inner: FoundService;
   readonly #maps: LbMaps;
@@ -63,6 +65,8 @@ export class LiveFrontend implements Frontend {
     const inner = findService(maps, address, { inside: true });
     this.#inner = inner ?? service;
     this.isHiddenInside = inner === undefined;
+    this.forwarding = (service.flags & SERVICE_FLAG.dsr) === 0 ? "snat" : "dsr";
+    this.spares = computed?.spares ?? null;
     const { family } = address.ip;
     this.type = typeOf(flags);
     this.protocol = address.protocol;

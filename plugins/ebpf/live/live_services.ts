@@ -7,7 +7,7 @@ import type { Frontend, FrontendType } from "../frontend.ts";
 import { protocolName } from "../maps/lb/lb_address.ts";
 import { findService, frontendOfId } from "../maps/lb/find_service.ts";
 import type { LbMaps } from "../maps/lb/lb_maps.ts";
-import type { Frontends } from "../service_map.ts";
+import type { Asked, Frontends } from "../service_map.ts";
 import { LiveFrontend } from "./live_frontend.ts";
 
 /**
@@ -31,8 +31,9 @@ export class LiveServices implements Frontends {
     this.#computed = computed;
   }
 
-  find(ip: Ip, protocol: number, port: number): Frontend | undefined {
-    const computed = () => this.#computed.find(ip, protocol, port);
+  find(at: Asked, node: string): Frontend | undefined {
+    const { destination: ip, protocol, destinationPort: port } = at;
+    const computed = () => this.#computed.find(at, node);
     return this.#has(ip.family)
       ? this.#at({ ip, protocol, port }, computed)
       : computed();
