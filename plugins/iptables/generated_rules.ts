@@ -2,7 +2,7 @@ import type { Node } from "../../core/cluster/model.ts";
 import type { ClusterView } from "../../core/cluster/view.ts";
 import type { RuleTable } from "../../core/import/iptables_rules.ts";
 import type { Programmed } from "../../core/replay/sync.ts";
-import { Cidr, type Ip } from "../../core/packet/ip.ts";
+import { Cidr } from "../../core/packet/ip.ts";
 import { clusterRanges } from "./cluster_ranges.ts";
 import { egressMasquerade } from "./egress_masquerade.ts";
 import { IpvsFamily } from "./ipvs_family.ts";
@@ -23,8 +23,6 @@ export interface NodeRules {
   readonly shared: SharedChains | null;
   /** kube-proxy's table in nftables mode. */
   readonly nft: NftRuleSet | null;
-  /** What IPVS mode has beside rules. */
-  readonly ipvs: IpvsServices | null;
 }
 
 /**
@@ -74,28 +72,23 @@ export class GeneratedRules {
     }
   }
 
-  /** Addresses that IPVS mode puts on the node's dummy interface. */
-  boundAddresses(node: Node): readonly Ip[] {
+  /** What IPVS mode has on a node beside rules, family by family; empty in the other modes. */
+  ipvsServices(node: Node): readonly IpvsServices[] {
     return this.#options.mode !== "ipvs"
       ? []
-      : ([4, 6] as const).flatMap((family) =>
-        this.#ipvsOf(family).services(node).bound
-      );
+      : ([4, 6] as const).map((family) => this.#ipvsOf(family).services(node));
   }
 
   /** What a node runs. */
   rulesOf(node: Node, family: 4 | 6): NodeRules {
-    const none = { shared: null, nft: null, ipvs: null };
+    const none = { shared: null, nft: null };
     switch (this.#options.mode) {
       case "nftables": {
         const nft = this.#nftOf(family).ruleSet(node);
         return { ...none, own: this.#beside(node, family), nft };
       }
-      case "ipvs": {
-        const rules = this.#ipvsOf(family);
-        const ipvs = rules.services(node);
-        return { ...none, own: rules.tables(node), ipvs };
-      }
+      case "ipvs":
+        return { ...none, own: this.#ipvsOf(family).tables(node) };
       case "iptables": {
         const rules = this.#iptablesOf(family);
         const shared = rules.shared(node);

@@ -37,6 +37,7 @@ export const HANDLERS = {
   preDnatOutput: { hook: "output", priority: PRE_DNAT_PRIORITY },
   natOutput: { hook: "output", priority: PRIORITY.destinationNat },
   ipvsOutput: { hook: "output", priority: IPVS_OUTPUT_PRIORITY },
+  policyOutput: { hook: "output", priority: POLICY_PRIORITY },
   filterOutput: { hook: "output", priority: PRIORITY.filter },
   securityOutput: { hook: "output", priority: SECURITY_PRIORITY },
   manglePostrouting: { hook: "postrouting", priority: PRIORITY.mangle },

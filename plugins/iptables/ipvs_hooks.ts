@@ -1,7 +1,12 @@
 import { type Packet, PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import { protocolName } from "../../core/packet/walking_packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
-import type { Action, Handled, HookContext } from "../../core/replay/plugin.ts";
+import type {
+  Action,
+  Handled,
+  Handler,
+  HookContext,
+} from "../../core/replay/plugin.ts";
 import { backendText } from "./choice.ts";
 import { type RealServer, serverKey, VirtualServer } from "./ipvs_server.ts";
 import type { NodeHandlers, NodeNetfilter } from "./node_handlers.ts";
@@ -43,6 +48,30 @@ export class IpvsHooks {
     const handle = (packet: Packet, context: HookContext) =>
       this.#handle(packet, context);
     return { ipvsInput: handle, ipvsOutput: handle };
+  }
+
+  /**
+   * What IPVS takes in at input is not the node's: an engine for policies asks
+   * about it once it has a backend, where it leaves by output
+   * (projectcalico/calico felix/rules/static.go, cali-forward-endpoint-mark).
+   */
+  policies(filter: Handler | null): NodeHandlers {
+    if (filter === null) return {};
+    return {
+      policyInput: (packet, context) =>
+        this.#isServed(packet) ? undefined : filter(packet, context),
+      policyOutput: (packet, context) => {
+        const { virtualServer, local } = this.#netfilter
+          .packetAt(packet, context);
+        return virtualServer === null || local
+          ? undefined
+          : filter(packet, context);
+      },
+    };
+  }
+
+  #isServed({ protocol, destination, destinationPort }: Packet): boolean {
+    return this.#servers.has(serverKey(protocol, destination, destinationPort));
   }
 
   /** ip_vs_in_hook() */

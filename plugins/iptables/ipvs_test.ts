@@ -4,7 +4,15 @@ import { printTables } from "../../core/import/iptables_print.ts";
 import { importManifests } from "../../core/import/manifests.ts";
 import type { FlowResult } from "../../core/replay/engine.ts";
 import type { ShortFlow } from "../../core/replay/testing.ts";
-import { CLUSTER, pod, type Run, run, service, told } from "./_fixtures.ts";
+import {
+  CLUSTER,
+  dump,
+  pod,
+  type Run,
+  run,
+  service,
+  told,
+} from "./_fixtures.ts";
 import { GeneratedRules } from "./generated_rules.ts";
 import { optionsSchema } from "./options.ts";
 
@@ -328,4 +336,49 @@ Deno.test("ipvs has in its tables what kube-proxy writes for a Service of every 
     "-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT",
     "-A KUBE-SERVICES -m set --match-set KUBE-LOAD-BALANCER dst,dst -j ACCEPT",
   ]);
+});
+
+Deno.test("ipvs has an engine for policies judge by backends, as in iptables mode", () => {
+  const policy = (spec: string) =>
+    `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: only, namespace: shop }
+spec: ${spec}
+`;
+  const flow = { from: "pod/shop/client", to: "tcp://10.96.0.10:80" };
+  const told = (spec: string) => {
+    const setup = { manifests: [WEB, policy(spec)] };
+    const [left] = run(
+      { ...setup, options: { networkPolicy: "enforce" } },
+      flow,
+    );
+    const [right] = ipvs(
+      { ...setup, options: { networkPolicy: "enforce" } },
+      flow,
+    );
+    assertEquals(right!.outcome.rule, left!.outcome.rule, spec);
+    assertEquals(right!.outcome.verdict, left!.outcome.verdict, spec);
+    return left!.outcome.verdict;
+  };
+  const web = "podSelector: { matchLabels: { app: web } }";
+  const client = "podSelector: { matchLabels: { app: client } }";
+  assertEquals(
+    [
+      told(`{ ${web}, policyTypes: [Ingress] }`),
+      told(`{ ${web}, ingress: [{ from: [{ ${client} }] }] }`),
+      told(
+        `{ ${client}, policyTypes: [Egress], egress: [{ to: [{ ${web} }] }] }`,
+      ),
+      told(`{ ${client}, policyTypes: [Egress] }`),
+    ],
+    ["dropped", "forwarded", "forwarded", "dropped"],
+  );
+});
+
+Deno.test("ipvs keeps its virtual servers on a node whose rules are those of a dump", () => {
+  const [result] = ipvs({
+    manifests: [WEB],
+    events: [dump("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")],
+  }, { from: "pod/shop/client", to: "tcp://10.96.0.10:80" });
+  assertStringIncludes(told(result!), ":8080 from 10.244.0.5");
 });

@@ -93,12 +93,13 @@ export default definePlugin({
     const dumped = dumps.tablesOf(node.name);
     const v4 = dumped.v4 === null ? generated.rulesOf(node, 4) : null;
     const v6 = dumped.v6 === null ? generated.rulesOf(node, 6) : null;
-    const ipvs = [v4?.ipvs, v6?.ipvs].filter((one) => one != null);
-    const sets = ipvs.flatMap((one) => one.sets.dumps());
+    const services = generated.ipvsServices(node);
+    const sets = services.flatMap((one) => one.sets.dumps());
+    const bound = services.flatMap((one) => one.bound);
     const rules = new RuleSet(
       { v4: dumped.v4 ?? v4!.own, v6: dumped.v6 ?? v6!.own },
       {
-        host: nodeHost(node, generated.boundAddresses(node)),
+        host: nodeHost(node, bound),
         sets: dumps.setsOf(node.name, sets),
         shared: { 4: v4?.shared ?? null, 6: v6?.shared ?? null },
         nft: { 4: v4?.nft ?? null, 6: v6?.nft ?? null },
@@ -106,18 +107,22 @@ export default definePlugin({
     );
     const netfilter = new NodeNetfilter(rules);
     const handlers = netfilter.handlers();
-    if (ipvs.length > 0) {
-      const servers = new Map(ipvs.flatMap((one) => [...one.servers]));
-      Object.assign(handlers, new IpvsHooks(servers, netfilter).handlers());
-    }
-    if (policies !== null) {
-      const filter = policyFilter(policies, { node, netfilter });
+    const filter = policies === null
+      ? null
+      : policyFilter(policies, { node, netfilter });
+    if (filter !== null) {
       handlers.policyForward = filter;
       handlers.policyInput = filter;
     }
+    if (services.length > 0) {
+      const servers = new Map(services.flatMap((one) => [...one.servers]));
+      const ipvs = new IpvsHooks(servers, netfilter);
+      Object.assign(handlers, ipvs.handlers(), ipvs.policies(filter));
+    }
     return handlers;
   },
-  localAddresses: ({ generated }, node) => generated.boundAddresses(node),
+  localAddresses: ({ generated }, node) =>
+    generated.ipvsServices(node).flatMap(({ bound }) => bound),
   /** A dump in place of what would be generated is nobody's to sync. */
   programmed({ generated, dumps, policies }, node) {
     const dumped = dumps.tablesOf(node.name);

@@ -70,12 +70,9 @@ export class NftFamily {
     for (const [index, { part }] of this.#portsOf(node).entries()) {
       own.port(this.#ports[index]!, { rules: ruleCount(part.chains) });
       members.push(...part.members);
+      // An element with another verdict is deleted and added (nftElementStorage).
       for (const element of part.elements) {
-        const { map, address, protocol, port } = element;
-        own.entry(`${map} ${address} ${protocol} ${port}`, {
-          version: elementText(element),
-          kind: "elements",
-        });
+        own.entry(elementText(element), { kind: "elements" });
       }
     }
     for (const [set, ip] of members) {

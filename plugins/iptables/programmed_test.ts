@@ -114,3 +114,18 @@ Deno.test("programmed() counts in ipvs mode entries of sets, servers and address
     deleted: { ...always, elements: 2, servers: 1, addresses: 1 },
   });
 });
+
+Deno.test("programmed() counts in nftables mode an element of another verdict as deleted and added", () => {
+  const { apply } = proxy("nftables");
+  const lone = (ready: boolean) =>
+    pod("lone", { node: "n1", ip: "10.244.0.9", ready });
+  const local = service(
+    "lone",
+    "type: NodePort, externalTrafficPolicy: Local, clusterIP: 10.96.3.1, ports: [{ port: 80, targetPort: 8080, nodePort: 30090 }]",
+    { app: "lone" },
+  );
+  apply(CLUSTER, lone(true), local);
+  // On n2, which had none of its own: two elements go, one comes, and the drop of its node port is a reject now.
+  const { node, written } = apply(lone(false));
+  assertEquals([node, written], ["n2", { elements: 2 + 1 + 2 }]);
+});
