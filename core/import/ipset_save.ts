@@ -9,7 +9,7 @@ export interface SetDump {
   /** `hash:ip,port`, `list:set`, ... */
   readonly type: string;
   readonly family: 4 | 6;
-  /** Options of `create` that change what an entry means: `netmask`, `forceadd`, ... */
+  /** Options of `create` that change what an entry means, with their values: `netmask 24`, ... */
   readonly options: readonly string[];
   readonly entries: readonly SetEntry[];
 }
@@ -20,6 +20,8 @@ export interface SetEntry {
   readonly parts: readonly string[];
   /** An exception to a wider entry. */
   readonly nomatch: boolean;
+  /** The interface is the beginning of a name. */
+  readonly wildcard?: true;
 }
 
 /** Options of `create` that say how a set is stored, not what is in it. */
@@ -30,6 +32,8 @@ const STORAGE = new Set([
   "initval",
   "timeout",
   "size",
+  // Entries of a bitmap cannot lie outside of its range.
+  "range",
 ]);
 
 const STORAGE_FLAGS = new Set(["counters", "comment", "skbinfo", "forceadd"]);
@@ -131,7 +135,7 @@ class SetReader {
       if (STORAGE_FLAGS.has(text)) continue;
       const value = rest[++index]?.text;
       if (text === "family") family = value === "inet6" ? 6 : 4;
-      else if (!STORAGE.has(text)) options.push(text);
+      else if (!STORAGE.has(text)) options.push(`${text} ${value ?? ""}`);
     }
     this.#sets.set(name.text, {
       name: name.text,
@@ -158,9 +162,12 @@ class SetReader {
         column: entry.column,
       };
     }
+    const flag = (name: string) =>
+      rest.some(({ text, quoted }) => text === name && !quoted);
     set.entries.push({
       parts: entry.text.split(","),
-      nomatch: rest.some(({ text, quoted }) => text === "nomatch" && !quoted),
+      nomatch: flag("nomatch"),
+      ...(flag("wildcard") ? { wildcard: true } : {}),
     });
     return null;
   }
