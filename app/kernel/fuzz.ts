@@ -12,6 +12,7 @@ import { shrink } from "./shrink.ts";
 export interface FoundDisagreement {
   readonly case: number;
   readonly router: FuzzRouter;
+  readonly tracks: boolean;
   readonly tables: readonly FuzzTable[];
   readonly steps: readonly CaseStep[];
   readonly disagreement: Disagreement;
@@ -53,8 +54,12 @@ export function fuzz(
   const first = options.from ?? 0;
   try {
     for (let number = first; number < first + options.count; number++) {
-      const { router, tables, steps } = fuzzCase(options.seed, number);
-      const sides = new Sides(kernel, { router, backend: options.backend });
+      const { router, tables, steps, tracks } = fuzzCase(options.seed, number);
+      const sides = new Sides(kernel, {
+        router,
+        tracks,
+        backend: options.backend,
+      });
       const result = sides.compare({ tables, steps });
       report.cases++;
       report.rules += ruleCount(tables);
@@ -62,7 +67,12 @@ export function fuzz(
       for (const { kind } of result.fates) count(report.fates, kind);
       if (result.unknown !== null) count(report.unknown, result.unknown);
       if (result.disagreement === null) continue;
-      const found = { case: number, router, ...sides.shrunk(tables, result) };
+      const found = {
+        case: number,
+        router,
+        tracks,
+        ...sides.shrunk(tables, result),
+      };
       report.found.push(found);
       options.onFound?.(found);
       if (report.found.length >= options.most) break;
@@ -82,10 +92,12 @@ class Sides {
   readonly #kernel: KernelSide;
   readonly #router: FuzzRouter;
   readonly #ordered: boolean;
+  readonly #tracks: boolean;
 
   constructor(
     kernel: KernelSide,
-    { router, backend }: {
+    { router, backend, tracks }: {
+      readonly tracks: boolean;
       readonly router: FuzzRouter;
       readonly backend: Backend;
     },
@@ -93,6 +105,7 @@ class Sides {
     this.#kernel = kernel;
     this.#router = router;
     this.#ordered = backend === "legacy";
+    this.#tracks = tracks;
   }
 
   compare({ tables, steps: planned }: {
@@ -100,7 +113,7 @@ class Sides {
     readonly steps: readonly PlannedStep[];
   }) {
     const router = this.#router;
-    const rules = rulesText(tables);
+    const rules = rulesText(tables, { tracks: this.#tracks });
     const { steps, fates } = this.#kernel.run(rules, {
       router,
       steps: planned,
@@ -120,7 +133,7 @@ class Sides {
   shrunk(
     tables: readonly FuzzTable[],
     { steps }: { readonly steps: readonly CaseStep[] },
-  ): Omit<FoundDisagreement, "case" | "router"> {
+  ): Omit<FoundDisagreement, "case" | "router" | "tracks"> {
     const concrete = steps.map((step): PlannedStep => ({
       kind: "packet",
       ...step,

@@ -8,7 +8,7 @@ import {
 } from "./fuzz_rules.ts";
 import { drawRule } from "./fuzz_rule.ts";
 import { FUZZ_ROUTERS, type FuzzRouter } from "./fuzz_router.ts";
-import type { CasePacket } from "./case_packet.ts";
+import { type CasePacket, casePacketBytes } from "./case_packet.ts";
 
 /** A packet to be sent, or how it follows from what came out before. */
 export type PlannedStep =
@@ -23,6 +23,8 @@ export type PlannedStep =
 /** Rules and packets drawn from a seed. */
 export interface FuzzCase {
   readonly router: FuzzRouter;
+  /** Whether connections are tracked also where no rule needs it. */
+  readonly tracks: boolean;
   readonly tables: readonly FuzzTable[];
   readonly steps: readonly PlannedStep[];
 }
@@ -55,6 +57,7 @@ export function fuzzCase(seed: number, number: number): FuzzCase {
   const router = draws.one("router", FUZZ_ROUTERS);
   return {
     router,
+    tracks: !draws.chance("untracked", 12),
     tables: FUZZ_TABLES.map((table) => drawTable(draws, { table, router })),
     steps: drawSteps(draws, router),
   };
@@ -124,7 +127,8 @@ function drawSteps(draws: Draws, router: FuzzRouter): PlannedStep[] {
     const earlier = steps.length === 0 ? null : site.below("to", steps.length);
     const kind = site.below("kind", 100);
     if (earlier === null || kind < 60) {
-      steps.push(drawPacket(site, router, flags));
+      const packet = drawPacket(site, router, flags);
+      steps.push(...site.chance("pieces", 4) ? inPieces(packet) : [packet]);
     } else if (kind < 80) {
       const reply = site.one("reply", flags.reply);
       steps.push({ kind: "reply", to: earlier, flags: reply });
@@ -133,6 +137,38 @@ function drawSteps(draws: Draws, router: FuzzRouter): PlannedStep[] {
     }
   }
   return steps;
+}
+
+/** A datagram in two fragments, the second one without ports. */
+function inPieces(step: PlannedStep): readonly PlannedStep[] {
+  if (
+    step.kind === "reply" || step.iface === "LOCAL" || step.packet.p !== "udp"
+  ) {
+    return [step];
+  }
+  const { src, dst, ttl, tos, sport } = step.packet;
+  const bytes = casePacketBytes({
+    ...step.packet,
+    data: "twenty-four bytes of evil",
+  }).subarray(20);
+  const piece = (from: number, to: number): PlannedStep => ({
+    kind: "packet",
+    iface: step.iface,
+    packet: {
+      p: "raw",
+      proto: 17,
+      src,
+      dst,
+      ...(ttl === undefined ? {} : { ttl }),
+      ...(tos === undefined ? {} : { tos }),
+      ident: sport!,
+      frag: from / 8,
+      ...(to < bytes.length ? { flags_ip: 1 } : {}),
+      payload: [...bytes.subarray(from, to)]
+        .map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    },
+  });
+  return [piece(0, 16), piece(16, bytes.length)];
 }
 
 /** The same packet again, or a later one of its connection. */
@@ -155,6 +191,13 @@ function drawPacket(
   const common = {
     src: draws.one("source", from.addresses),
     dst: draws.one("destination", router.destinations),
+    ...(draws.chance("tos", 15)
+      ? { tos: draws.one("type of service", [1, 8, 16, 32, 46 << 2]) }
+      : {}),
+    ...(draws.chance("hops", 10) ? { ttl: draws.one("ttl", [1, 2, 9]) } : {}),
+    ...(draws.chance("data", 15)
+      ? { data: draws.one("text", ["evil", "very Evil", "\u0000\u0001 good"]) }
+      : {}),
   };
   const ports = {
     sport: draws.one("ports", [555, 1000, 1500, 4000, 33000]) +

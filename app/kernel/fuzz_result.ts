@@ -1,3 +1,5 @@
+import { type Packet, PROTOCOL } from "../../core/packet/packet.ts";
+
 /** What one side says became of a packet. */
 export interface Fate {
   readonly kind:
@@ -26,18 +28,15 @@ export interface Disagreement {
 }
 
 /** Text of addresses, ports and what else both sides can tell. */
-export function packetText(packet: {
-  readonly source: { readonly text: string };
-  readonly destination: { readonly text: string };
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-  readonly protocol: number;
-  readonly ttl: number;
-}): string {
-  const icmp = packet.protocol === 1;
-  const source = icmp ? "" : `:${packet.sourcePort}`;
-  const destination = icmp ? "" : `:${packet.destinationPort}`;
-  return `${packet.source.text}${source} > ${packet.destination.text}${destination} ttl ${packet.ttl}`;
+export function packetText(packet: Packet): string {
+  const { source, destination, ttl, detail } = packet;
+  const icmp = packet.protocol === PROTOCOL.icmp;
+  const from = icmp ? source.text : `${source}:${packet.sourcePort}`;
+  const to = icmp
+    ? destination.text
+    : `${destination}:${packet.destinationPort}`;
+  const tos = detail?.typeOfService ?? 0;
+  return `${from} > ${to} ttl ${ttl}${tos === 0 ? "" : ` tos ${tos}`}`;
 }
 
 /**

@@ -38,6 +38,16 @@ create nets hash:net
 add nets 10.180.0.0/16
 add nets 10.180.0.8/29 nomatch
 add nets 203.0.113.0/24
+create ports bitmap:port range 0-65535
+add ports 80
+add ports 4001
+create hosts bitmap:ip range 10.0.0.0/24
+add hosts 10.0.0.2
+create wide hash:ip netmask 24
+add wide 10.180.0.0
+create pings hash:ip,port
+add pings 10.0.0.2,icmp:echo-request
+add pings 10.0.0.2,udp:4000
 `;
 
 const podLinks = FUZZ_PODS.map(({ name, ip }) => ({

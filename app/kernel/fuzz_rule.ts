@@ -149,11 +149,58 @@ const EXTRAS: readonly Extra[] = [
   ["ttl", 3, (draws) => [
     `-m ttl --ttl-${draws.one("ttl", ["eq 64", "lt 64", "gt 63"])}`,
   ]],
+  ["service", 4, (draws) => [
+    `-m ${draws.one("kind", ["tos --tos", "tos ! --tos"])} ${
+      draws.one("tos", ["0x10/0x3f", "0x00/0xff", "0x20", "8/8"])
+    }`,
+  ]],
+  ["code point", 4, (draws) => [
+    `-m dscp ${not(draws)}--dscp ${draws.one("dscp", ["4", "8", "46"])}`,
+  ]],
+  ["bytes", 6, (draws) => [
+    draws.one("bytes", BYTES).replace("NOT ", not(draws)),
+  ]],
+  ["bare", 4, bare],
   ["owner", 8, owner],
   ["comment", 2, () => ['-m comment --comment "a rule"']],
 ];
 
+/** Matches that read bytes; NOT is left out or negates. */
+const BYTES = [
+  '-m string NOT --string "evil" --algo bm',
+  '-m string NOT --string "EVIL" --algo kmp --icase',
+  '-m string NOT --string "evil" --algo kmp --from 28 --to 34',
+  '-m string NOT --hex-string "|0001|" --algo bm --to 64',
+  '-m u32 NOT --u32 "6&0xff=17"',
+  '-m u32 NOT --u32 "0>>22&0x3c@0>>16=1000:1010,4000:4010"',
+  '-m u32 NOT --u32 "4&0x1fff=0&&8>>24=60:64"',
+  '-m u32 NOT --u32 "0>>22&0x3c@4=1000"',
+  '-m bpf --bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"',
+  '-m bpf --bytecode "7,40 0 0 6,69 3 0 8191,177 0 0 0,72 0 0 2,21 0 1 80,6 0 0 1,6 0 0 0"',
+  '-m bpf --bytecode "5,32 0 0 12,84 0 0 4294967040,21 0 1 167772160,6 0 0 65535,6 0 0 0"',
+  "-f",
+  "! -f",
+];
+
+/** Asks for what links of these hosts do not have. */
+function bare(draws: Draws, { base }: RulePlace): string[] {
+  const arrives = base === "PREROUTING" || base === "INPUT" ||
+    base === "FORWARD";
+  const options = [
+    `-m pkttype ${not(draws)}--pkt-type ${
+      draws.one("type", ["unicast", "broadcast"])
+    }`,
+    `-m policy --dir ${arrives ? "in" : "out"} --pol ${
+      draws.one("policy", ["none", "ipsec"])
+    }`,
+    ...arrives ? [`-m mac ${not(draws)}--mac-source 00:11:22:33:44:55`] : [],
+    ...arrives ? [`-m physdev ${not(draws)}--physdev-is-bridged`] : [],
+  ];
+  return [draws.one("bare", options)];
+}
+
 const SETS = [
+  ...["ports dst", "ports src", "hosts src", "wide dst", "pings src,src"],
   ...["ips src", "ips dst", "nets src", "nets dst", "ipport src,dst"],
   ...["ipport dst,dst", "ipport src,src"],
 ];
@@ -162,6 +209,7 @@ const RECENT = [
   ...["--rcheck --hitcount 2 --name r1", "--remove --name r1"],
   ...["--rcheck --seconds 3600 --reap --name r1", "--set --name r2 --rdest"],
   "! --rcheck --name r2 --rdest",
+  ...["--rcheck --rttl --name r1", "--update --rttl --hitcount 2 --name r1"],
 ];
 
 function addressType(draws: Draws, { base }: RulePlace): string[] {
@@ -189,6 +237,7 @@ function connection(draws: Draws): string[] {
     ],
     "--ctproto 6",
     ...["--ctorigsrc 10.0.0.0/24", "--ctorigsrcport 4000"],
+    ...["--ctstatus SEEN_REPLY", "--ctstatus CONFIRMED", "--ctstatus NONE"],
   ];
   const kind = draws.below("kind", 100);
   if (kind < 80) {
@@ -245,6 +294,8 @@ function target(
         ? ["-j DROP"]
         : kind < 75
         ? [connectionMark(site)]
+        : kind < 85
+        ? [`-j ${site.one("header", HEADERS)}`]
         : ["-j ACCEPT"];
     case "nat":
       return kind < 70 ? ["-j ACCEPT"] : [translation(site, base, isTcp)];
@@ -262,6 +313,12 @@ function target(
         : ["-j ACCEPT"];
   }
 }
+
+const HEADERS = [
+  ...["TTL --ttl-set 2", "TTL --ttl-dec 1", "TTL --ttl-inc 5"],
+  ...["TTL --ttl-dec 64", "TOS --set-tos 0x10/0x3f", "TOS --set-tos 0x08"],
+  ...["TOS --xor-tos 0x21", "DSCP --set-dscp 46", "DSCP --set-dscp 0"],
+];
 
 function mark(draws: Draws): string {
   return `-j MARK ${
@@ -290,15 +347,17 @@ function connectionMark(draws: Draws): string {
 
 function translation(draws: Draws, base: string, isTcp: boolean): string {
   const port = isTcp && draws.chance("port", 50)
-    ? draws.one("port there", [":8080", ":9090"])
+    ? draws.one("port there", [":8080", ":9090", ":8080-8090"])
     : "";
   switch (base) {
     case "PREROUTING":
     case "OUTPUT":
+      if (draws.chance("netmap", 8)) return "-j NETMAP --to 10.180.0.0/24";
       return draws.chance("redirect", 25)
         ? `-j REDIRECT${isTcp && port !== "" ? " --to-ports 15001" : ""}`
         : `-j DNAT --to-destination ${draws.one("backend", BACKENDS)}${port}`;
     case "POSTROUTING":
+      if (draws.chance("netmap", 8)) return "-j NETMAP --to 10.99.0.0/24";
       return draws.chance("masquerade", 60)
         ? "-j MASQUERADE"
         : `-j SNAT --to-source ${

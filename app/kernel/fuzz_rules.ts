@@ -37,7 +37,10 @@ COMMIT
 `;
 
 /** The tables as iptables-restore reads them. */
-export function rulesText(tables: readonly FuzzTable[]): string {
+export function rulesText(
+  tables: readonly FuzzTable[],
+  { tracks = true }: { readonly tracks?: boolean } = {},
+): string {
   const text = tables.map(({ name, chains }) => {
     const heads = chains.map(({ name, policy }) =>
       `:${name} ${policy ?? "-"} [0:0]`
@@ -47,7 +50,7 @@ export function rulesText(tables: readonly FuzzTable[]): string {
     );
     return `${[`*${name}`, ...heads, ...rules, "COMMIT"].join("\n")}\n`;
   }).join("");
-  return `${text}${TRACKING}`;
+  return tracks ? `${text}${TRACKING}` : text;
 }
 
 /** How many rules there are. */

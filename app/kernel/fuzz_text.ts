@@ -12,10 +12,10 @@ export interface CaseFile {
 
 /** What to run again: rules and packets; and a scenario, where flows can say what the packets are. */
 export function caseFiles(found: FoundDisagreement): CaseFile[] {
-  const { tables, steps, router } = found;
+  const { tables, steps, router, tracks } = found;
   const packets = { links: router.links, sets: FUZZ_SETS, steps };
   return [
-    { name: "rules.iptables", text: rulesText(tables) },
+    { name: "rules.iptables", text: rulesText(tables, { tracks }) },
     { name: "sets.ipset", text: FUZZ_SETS },
     { name: "packets.json", text: `${JSON.stringify(packets, null, 2)}\n` },
     ...scenarioFiles(found),
@@ -77,6 +77,7 @@ ${sends.map((send) => `  - send: ${send}\n`).join("")}`;
 }
 
 function sendOf({ packet, iface }: CaseStep): string | null {
+  if (packet.p === "raw") return null;
   const opens = packet.p === "tcp"
     ? packet.flags === "S"
     : packet.p === "udp" || packet.type === 8;

@@ -3,6 +3,7 @@ import {
   type Judged,
   KernelHost,
 } from "../../plugins/kernel/mod.ts";
+import { readPacket } from "../../core/packet/read_packet.ts";
 import {
   type SeenPacket,
   seePacket,
@@ -93,12 +94,12 @@ function fateOf(judged: Judged, host: KernelHost): Fate {
   if (!judged.sent) return { ...fate, kind: "refused" };
   const out = judged.out[0];
   if (out !== undefined) {
-    const detail = packetText(seePacket(out.packet)!);
+    const detail = packetText(readPacket(out.packet)!);
     return { ...fate, kind: "sent", link: out.link, detail };
   }
   const delivered = judged.delivered[0];
   if (delivered !== undefined) {
-    const detail = packetText(seePacket(delivered)!);
+    const detail = packetText(readPacket(delivered)!);
     return { ...fate, kind: "delivered", detail };
   }
   const answer = judged.answers[0];

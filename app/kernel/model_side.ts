@@ -63,7 +63,8 @@ function fateOf(
 ): Fate {
   const fate = { link: null, detail: "", hits, scanned };
   if (sent.kind !== "stopped") {
-    const detail = packetText(sent.packet);
+    const first = sent.kind === "sent" ? sent.pieces?.[0] : undefined;
+    const detail = packetText(first ?? sent.packet);
     return sent.kind === "sent"
       ? { ...fate, kind: "sent", link: sent.link, detail }
       : { ...fate, kind: "delivered", detail };
@@ -75,6 +76,9 @@ function fateOf(
   // The sender of a local packet learns of it: sendto() fails.
   if (local && (hook === "output" || hook === "postrouting")) {
     return { ...fate, kind: "refused" };
+  }
+  if (action.kind === "drop" && action.reason === "time to live exceeded") {
+    return { ...fate, kind: "rejected", detail: "icmp-unreachable" };
   }
   return action.kind === "reject"
     ? { ...fate, kind: "rejected", detail: action.with }

@@ -9,7 +9,7 @@ export interface SetDump {
   /** `hash:ip,port`, `list:set`, ... */
   readonly type: string;
   readonly family: 4 | 6;
-  /** Options of `create` that change what an entry means: `netmask`, `forceadd`, ... */
+  /** Options of `create` that change what an entry means, with their values: `netmask 24`, ... */
   readonly options: readonly string[];
   readonly entries: readonly SetEntry[];
 }
@@ -20,7 +20,13 @@ export interface SetEntry {
   readonly parts: readonly string[];
   /** An exception to a wider entry. */
   readonly nomatch: boolean;
+  /** The interface is the beginning of a name. */
+  readonly wildcard?: true;
 }
+
+/** What `ipset list` says of a set besides. */
+const LIST_FACTS =
+  /^(Revision|Size in memory|References|Number of entries|Comment): /;
 
 /** Options of `create` that say how a set is stored, not what is in it. */
 const STORAGE = new Set([
@@ -30,13 +36,15 @@ const STORAGE = new Set([
   "initval",
   "timeout",
   "size",
+  // Entries of a bitmap cannot lie outside of its range.
+  "range",
 ]);
 
 const STORAGE_FLAGS = new Set(["counters", "comment", "skbinfo", "forceadd"]);
 
 /**
- * Reads the output of `ipset save`: `create` and `add` lines. Throws an
- * {@link InputError} with every problem found.
+ * Reads the output of `ipset save`, `create` and `add` lines, or of
+ * `ipset list`. Throws an {@link InputError} with every problem found.
  *
  * @example
  * ```ts
@@ -62,6 +70,8 @@ class SetReader {
   readonly #sets = new Map<string, OpenSet>();
   readonly #problems: Problem[] = [];
   #entries = 0;
+  /** The set that `ipset list` is about, as far as it is known; null for `ipset save`. */
+  #listed: { name?: Word; type?: Word; members: boolean } | null = null;
 
   constructor(text: string, source: DumpSource) {
     this.#source = source;
@@ -72,6 +82,7 @@ class SetReader {
       }]);
     }
     this.#lines = text.split("\n");
+    if (/^\s*Name:/.test(text)) this.#listed = { members: false };
   }
 
   read(): readonly SetDump[] {
@@ -89,6 +100,7 @@ class SetReader {
       return { reason: `longer than ${LIMITS.ruleLineBytes} bytes`, column: 1 };
     }
     if (/^\s*(#|$)/.test(line)) return null;
+    if (this.#listed !== null) return this.#readListed(line, this.#listed);
     const words = splitWords(line);
     if (!("length" in words)) {
       return { reason: "the quote is not closed", column: words.column };
@@ -112,6 +124,57 @@ class SetReader {
     };
   }
 
+  /** A line of `ipset list`: what is said of a set, or one of its members. */
+  #readListed(
+    line: string,
+    set: { name?: Word; type?: Word; members: boolean },
+  ): LineProblem | null {
+    const words = splitWords(line);
+    if (!("length" in words)) {
+      return { reason: "the quote is not closed", column: words.column };
+    }
+    const [first, second, ...rest] = words;
+    const early = {
+      reason: "the line ends too early",
+      column: line.length + 1,
+    };
+    switch (first!.text) {
+      case "Name:":
+        if (second === undefined) return early;
+        this.#listed = { name: second, members: false };
+        return null;
+      case "Type:":
+        if (second === undefined) return early;
+        set.type = second;
+        return null;
+      case "Header:":
+        if (set.name === undefined || set.type === undefined) {
+          return { reason: "a set without a name or a type", column: 1 };
+        }
+        return this.#create(
+          set.name,
+          { ...set.type, column: first!.column },
+          words.slice(1),
+        );
+      case "Members:":
+        set.members = true;
+        return null;
+    }
+    if (!set.members) {
+      return LIST_FACTS.test(line) ? null : {
+        reason: `\`${first!.text}\` is not a line of \`ipset list\``,
+        column: first!.column,
+        expected: "Name:, Type:, Header:, Members:, or a member",
+      };
+    }
+    if (set.name === undefined) {
+      return { reason: "a member of no set", column: first!.column };
+    }
+    const flags = second === undefined ? rest : [second, ...rest];
+    // The name stands on a line before.
+    return this.#add({ ...set.name, column: first!.column }, first!, flags);
+  }
+
   #create(
     name: Word,
     type: Word,
@@ -131,7 +194,7 @@ class SetReader {
       if (STORAGE_FLAGS.has(text)) continue;
       const value = rest[++index]?.text;
       if (text === "family") family = value === "inet6" ? 6 : 4;
-      else if (!STORAGE.has(text)) options.push(text);
+      else if (!STORAGE.has(text)) options.push(`${text} ${value ?? ""}`);
     }
     this.#sets.set(name.text, {
       name: name.text,
@@ -158,9 +221,12 @@ class SetReader {
         column: entry.column,
       };
     }
+    const flag = (name: string) =>
+      rest.some(({ text, quoted }) => text === name && !quoted);
     set.entries.push({
       parts: entry.text.split(","),
-      nomatch: rest.some(({ text, quoted }) => text === "nomatch" && !quoted),
+      nomatch: flag("nomatch"),
+      ...(flag("wildcard") ? { wildcard: true } : {}),
     });
     return null;
   }

@@ -24,7 +24,7 @@ Deno.test("parseIpsetSave() reads sets with their entries and exceptions", () =>
       name: "nets",
       type: "hash:net",
       family: 6,
-      options: ["netmask"],
+      options: ["netmask 64"],
       entries: [{ parts: ["fd00::/64"], nomatch: true }],
     },
   ]);

@@ -1,15 +1,18 @@
 import { protocolNumber } from "../../core/import/iptables_save.ts";
 import type { RuleOption } from "../../core/import/iptables_rules.ts";
+import { PROTOCOL } from "../../core/packet/packet.ts";
 import type { Tuple } from "../../core/replay/conntrack.ts";
 import { addressTest } from "./address_match.ts";
 import type { Test } from "./compiled_rule.ts";
 import {
   allOf,
   byOption,
+  doubtful,
   type MatchCompiler,
   negated,
 } from "./match_compiler.ts";
 import { readMask } from "./mark.ts";
+import { TCP_ASSURED } from "./tcp_state.ts";
 import { CT_STATE, type TrackedPacket } from "./tracked_packet.ts";
 
 const STATE_BITS: Readonly<Record<string, number>> = {
@@ -120,9 +123,45 @@ const owner: MatchCompiler = (match) => {
   return allOf(tests);
 };
 
+/** Bits of `--ctstatus`; helpers, who expect connections, are not modelled. */
+function statusHolds(
+  { connection }: TrackedPacket,
+  names: readonly string[],
+): boolean | undefined {
+  const { replied, confirmed, tcpState, original } = connection!;
+  if (
+    (names.includes("SEEN_REPLY") && replied) ||
+    (names.includes("CONFIRMED") && confirmed) ||
+    (names.includes("ASSURED") && (tcpState & TCP_ASSURED) !== 0)
+  ) {
+    return true;
+  }
+  // An answered stream of datagrams is assured after two seconds.
+  const streams = original.protocol === PROTOCOL.udp && replied;
+  return names.includes("ASSURED") && streams ? undefined : false;
+}
+
+/** Takes `--ctstatus` out of a match: of some connections it is not known. */
+function withStatus(rest: MatchCompiler): MatchCompiler {
+  return (match, environment) => {
+    const status = match.options.find(({ name }) => name === "ctstatus");
+    if (status === undefined) return rest(match, environment);
+    const options = match.options.filter((option) => option !== status);
+    const others = rest({ ...match, options }, environment);
+    if (others !== null && typeof others !== "function") return others;
+    const names = status.values[0]!.split(",");
+    return doubtful((packet) => {
+      if (packet.connection === null) return false;
+      if (others !== null && !others(packet)) return false;
+      const holds = statusHolds(packet, names);
+      return holds === undefined ? undefined : holds !== status.negated;
+    }, "whether the connection is assured");
+  };
+}
+
 /** Matches that look at the connection or at what travels beside the packet. */
 export const CONNECTION_MATCHES: Readonly<Record<string, MatchCompiler>> = {
-  conntrack: byOption({
+  conntrack: withStatus(byOption({
     ctstate: stateTest,
     ctproto: (option) => {
       const number = protocolNumber(option.values[0]!);
@@ -143,7 +182,7 @@ export const CONNECTION_MATCHES: Readonly<Record<string, MatchCompiler>> = {
       const reply = option.values[0] === "REPLY";
       return ofConnection(option, (packet) => packet.reply === reply);
     },
-  }),
+  })),
   state: byOption({ state: stateTest }),
   mark: byOption({ mark: markTest((packet) => packet.mark) }),
   connmark: byOption({

@@ -9,13 +9,13 @@ import { Window } from "../../core/packet/window.ts";
 const MOST_DATAGRAMS = 1_024;
 const MOST_FRAGMENTS = 64;
 
-/** A datagram that was put together, and the size of its largest piece. */
+/** A datagram that was put together, and how much of it each piece had. */
 export interface Datagram {
   readonly packet: WalkingPacket;
-  readonly pieceBytes: number;
+  readonly pieceBytes: readonly number[];
 }
 
-/** Puts fragments together (net/ipv4/ip_fragment.c). Those that overlap, or whose bytes are not known, never become a whole. */
+/** Puts fragments together (net/ipv4/ip_fragment.c). Those whose bytes are not known never become a whole. */
 export class Datagrams {
   readonly #waiting = new Map<string, WalkingPacket[]>();
 
@@ -25,7 +25,12 @@ export class Datagrams {
     const key =
       `${source} ${destination} ${protocol} ${fragment.identification}`;
     const pieces = this.#waiting.get(key) ?? [];
-    if (pieces.length >= MOST_FRAGMENTS) return null;
+    const overlap = overlapOf(packet, pieces);
+    if (overlap === "again" || pieces.length >= MOST_FRAGMENTS) return null;
+    if (overlap === "in part") {
+      this.#waiting.delete(key);
+      return null;
+    }
     pieces.push(packet);
     const whole = joined(pieces);
     if (whole !== null) {
@@ -40,6 +45,32 @@ export class Datagrams {
     this.#waiting.set(key, pieces);
     return null;
   }
+}
+
+/** What is there already is passed over; what overlaps otherwise ends the datagram (RFC 5722; inet_fragment.c, `inet_frag_queue_insert`). */
+function overlapOf(
+  packet: WalkingPacket,
+  pieces: readonly WalkingPacket[],
+): "again" | "in part" | null {
+  const [from, to] = extentOf(packet);
+  let runFrom = -1;
+  let runTo = -1;
+  for (const [start, end] of pieces.map(extentOf).sort(([a], [b]) => a - b)) {
+    if (start !== runTo) runFrom = start;
+    runTo = end;
+    if (from >= runFrom && to <= runTo) return "again";
+  }
+  return pieces.map(extentOf).some(([start, end]) => from < end && start < to)
+    ? "in part"
+    : null;
+}
+
+/** The bytes of the datagram that a fragment has. */
+function extentOf(packet: WalkingPacket): readonly [from: number, to: number] {
+  const from = offsetOf(packet);
+  const bytes = packet.detail?.bytes;
+  const headerBytes = bytes ? (bytes[0]! & 15) * 4 : 20;
+  return [from, from + packet.lengthBytes - headerBytes];
 }
 
 function joined(pieces: readonly WalkingPacket[]): Datagram | null {
@@ -65,7 +96,7 @@ function joined(pieces: readonly WalkingPacket[]): Datagram | null {
   );
   return packet === undefined ? null : {
     packet,
-    pieceBytes: Math.max(...pieces.map(({ lengthBytes }) => lengthBytes)),
+    pieceBytes: parts.map(({ length }) => length),
   };
 }
 
@@ -90,24 +121,22 @@ function fieldsOf(packet: WalkingPacket) {
   return { source, destination, sourcePort, destinationPort, ttl, inner };
 }
 
-/** Cuts a datagram that came in pieces up again, none larger than the largest was (ip_output.c, `ip_fragment`). */
+/** Cuts a datagram that came in pieces up again as it was (ip_output.c, `ip_do_fragment`, whose fast path keeps them). */
 export function cutUp(
   packet: WalkingPacket,
-  pieceBytes: number,
+  pieceBytes: readonly number[],
 ): readonly WalkingPacket[] {
   const read = bytesOf(packet);
   if (read === undefined) return [packet];
   const { header, payload } = read;
-  const step = (pieceBytes - (packet.lengthBytes - payload.length)) & ~7;
-  if (step <= 0 || packet.lengthBytes <= pieceBytes) return [packet];
-  const pieces: WalkingPacket[] = [];
-  for (let at = 0; at < payload.length; at += step) {
+  let at = 0;
+  return pieceBytes.map((lengthBytes) => {
     const piece = emitIpv4({
       ...header,
-      moreFragments: at + step < payload.length,
+      moreFragments: at + lengthBytes < payload.length,
       fragmentOffset: at,
-    }, payload.bytes(at, step));
-    pieces.push(readPacket(piece)!);
-  }
-  return pieces;
+    }, payload.bytes(at, lengthBytes));
+    at += lengthBytes;
+    return readPacket(piece)!;
+  });
 }

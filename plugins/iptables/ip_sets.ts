@@ -1,5 +1,6 @@
 import type { SetDump, SetEntry } from "../../core/import/ipset_save.ts";
 import { LIMITS } from "../../core/limits.ts";
+import { ICMP_TYPE } from "../../core/import/_iptables_values.ts";
 import { protocolNumber } from "../../core/import/iptables_save.ts";
 import { Cidr, type Ip } from "../../core/packet/ip.ts";
 import { PROTOCOL } from "../../core/packet/packet.ts";
@@ -83,7 +84,7 @@ export function ipSets(dumps: readonly SetDump[]): IpSets {
 }
 
 /** One kind of dimension: what of a packet it reads in a direction. */
-type Dimension = "address" | "port" | "bitmapPort" | "mark" | "interface";
+type Dimension = "address" | "port" | "bare port" | "mark" | "interface";
 
 const DIMENSIONS: Readonly<Record<string, Dimension>> = {
   ip: "address",
@@ -189,8 +190,11 @@ function shown(
       return maskedText(source ? packet.source : packet.destination, length!);
     case "port":
       return portShown(packet, source);
-    case "bitmapPort":
-      return bitmapPortShown(packet, source);
+    case "bare port":
+      return packet.protocol === PROTOCOL.tcp ||
+          packet.protocol === PROTOCOL.udp
+        ? portOf(packet, source)
+        : undefined;
     case "mark":
       return `${packet.mark}`;
     case "interface":
@@ -198,7 +202,7 @@ function shown(
   }
 }
 
-/** net/netfilter/ipset/ip_set_getport.c: ICMP shows its type and code. */
+/** net/netfilter/ipset/ip_set_getport.c: ICMP shows its type and code, a protocol without ports 0. */
 function portShown(
   packet: TrackedPacket,
   source: boolean,
@@ -206,25 +210,22 @@ function portShown(
   switch (packet.protocol) {
     case PROTOCOL.tcp:
     case PROTOCOL.udp:
-    case PROTOCOL.sctp:
-      return `${packet.protocol}:${
-        source ? packet.sourcePort : packet.destinationPort
-      }`;
+    case PROTOCOL.sctp: {
+      const port = portOf(packet, source);
+      return port === undefined ? undefined : `${packet.protocol}:${port}`;
+    }
     case PROTOCOL.icmp:
     case PROTOCOL.icmpv6:
-      return `${packet.protocol}:${(packet.icmpType << 8) | packet.icmpCode}`;
+      return packet.laterFragment
+        ? undefined
+        : `${packet.protocol}:${(packet.icmpType << 8) | packet.icmpCode}`;
     default:
-      return undefined;
+      return `${packet.protocol}:0`;
   }
 }
 
-/** ip_set_get_ip_port(): the port alone, whichever of the two protocols it is of. */
-function bitmapPortShown(
-  packet: TrackedPacket,
-  source: boolean,
-): string | undefined {
-  const { protocol } = packet;
-  if (protocol !== PROTOCOL.tcp && protocol !== PROTOCOL.udp) return undefined;
+function portOf(packet: TrackedPacket, source: boolean): string | undefined {
+  if (packet.laterFragment) return undefined;
   return `${source ? packet.sourcePort : packet.destinationPort}`;
 }
 
@@ -234,15 +235,14 @@ function maskedText(ip: Ip, length: number): string {
 }
 
 function compile(dump: SetDump): SetTable | string {
-  const [, names] = dump.type.split(":");
-  const bitmap = dump.type.startsWith("bitmap:");
-  const dimensions: (Dimension | undefined)[] = !bitmap
-    ? names!.split(",").map((name) => DIMENSIONS[name])
-    : [dump.type === "bitmap:port" ? "bitmapPort" : undefined];
-  // The range of a bitmap says what it may hold, not what it holds.
-  const options = dump.options.filter((one) => !bitmap || one !== "range");
+  const [kind, names] = dump.type.split(":");
+  const dimensions = kind === "bitmap" && names === "port"
+    ? ["bare port" as const]
+    : names!.split(",").map((name) => DIMENSIONS[name]);
+  const netmask = netmaskOf(dump);
   if (
-    dimensions.some((one) => one === undefined) || options.length > 0
+    dimensions.some((one) => one === undefined) || netmask === undefined ||
+    (kind === "bitmap" && dimensions.length > 1)
   ) {
     const options = dump.options.map((option) => ` ${option}`).join("");
     return `set ${dump.name} of type ${dump.type}${options}`;
@@ -252,6 +252,7 @@ function compile(dump: SetDump): SetTable | string {
     const problem = addEntry(shapes, entry, {
       dimensions: dimensions as Dimension[],
       family: dump.family,
+      netmask,
     });
     if (problem !== null) return `entry ${problem} of set ${dump.name}`;
   }
@@ -266,12 +267,14 @@ function compile(dump: SetDump): SetTable | string {
 /** Returns the entry's text when it is not modelled. */
 function addEntry(
   shapes: Map<string, Shape>,
-  { parts, nomatch }: SetEntry,
-  { dimensions, family }: {
+  { parts, nomatch, wildcard }: SetEntry,
+  { dimensions, family, netmask }: {
     readonly dimensions: readonly Dimension[];
     readonly family: 4 | 6;
+    readonly netmask: number | null;
   },
 ): string | null {
+  if (wildcard === true) return `${parts.join(",")} wildcard`;
   const lengths: (number | null)[] = [];
   let key = "";
   for (const [index, dimension] of dimensions.entries()) {
@@ -280,7 +283,9 @@ function addEntry(
     if (read === undefined || (read.family ?? family) !== family) {
       return parts.join(",");
     }
-    lengths.push(read.length);
+    lengths.push(
+      read.length === null ? null : Math.min(read.length, netmask ?? 128),
+    );
     key += `${read.text},`;
   }
   const shapeKey = lengths.join(",");
@@ -290,6 +295,25 @@ function addEntry(
   }
   shape.entries.set(key, nomatch);
   return null;
+}
+
+/** What addresses are cut to before they are looked for; null: nothing, undefined: there are options besides. */
+function netmaskOf({ options }: SetDump): number | null | undefined {
+  if (options.length === 0) return null;
+  const [, length] = /^netmask (\d{1,3})$/.exec(options[0]!) ?? [];
+  return length !== undefined && options.length === 1
+    ? Number(length)
+    : undefined;
+}
+
+/** `icmp:8/0`, `icmp:echo-request`, `icmp:2048`: what the port of such an entry stands for. */
+function icmpKey(protocol: number, text: string): string | undefined {
+  if (/^\d{1,5}$/.test(text)) return `${protocol}:${Number(text)}`;
+  const family = protocol === PROTOCOL.icmp ? 4 : 6;
+  const [type, code] = ICMP_TYPE.normal(text, family)?.split("/") ?? [];
+  return type === undefined || type === "any"
+    ? undefined
+    : `${protocol}:${(Number(type) << 8) | Number(code ?? 0)}`;
 }
 
 function readPart(
@@ -316,11 +340,15 @@ function readPart(
         ? part.split(":")
         : ["tcp", part];
       const number = protocolNumber(protocol!);
+      if (number === PROTOCOL.icmp || number === PROTOCOL.icmpv6) {
+        const text = icmpKey(number, port!);
+        return text === undefined ? undefined : { text, length: null };
+      }
       return number === undefined || !/^\d{1,5}$/.test(port!)
         ? undefined
         : { text: `${number}:${Number(port)}`, length: null };
     }
-    case "bitmapPort":
+    case "bare port":
       return /^\d{1,5}$/.test(part)
         ? { text: `${Number(part)}`, length: null }
         : undefined;

@@ -27,6 +27,15 @@ create macs hash:mac
 create nodeports bitmap:port range 0-65535
 add nodeports 80
 create wide hash:ip netmask 24
+add wide 10.0.7.0
+create links hash:net,iface
+add links 10.0.0.0/8,eth wildcard
+create open bitmap:port range 0-65535
+add open 80
+create hosts bitmap:ip range 10.0.0.0/24
+add hosts 10.0.0.2
+create pings hash:ip,port
+add pings 10.180.0.9,icmp:echo-request
 `,
   { file: "test" },
 ));
@@ -89,6 +98,19 @@ Deno.test("ipSets() finds a port of a bitmap in either of TCP and UDP alone", ()
 
 Deno.test("ipSets() says what it does not model, and what is not there", () => {
   assertEquals(has("macs", "src"), "set macs of type hash:mac");
-  assertEquals(has("wide", "src"), "set wide of type hash:ip netmask");
+  assertEquals(
+    has("links", "src,src"),
+    "entry 10.0.0.0/8,eth wildcard of set links",
+  );
   assertEquals(has("none", "src"), undefined);
+});
+
+Deno.test("ipSets() knows bitmaps, and addresses cut to a netmask", () => {
+  assertEquals(has("open", "dst"), true);
+  assertEquals(has("open", "src"), false);
+  assertEquals(has("hosts", "src"), true);
+  assertEquals(has("hosts", "src", { source: "10.0.0.3" }), false);
+  assertEquals(has("wide", "src", { source: "10.0.7.99" }), true);
+  assertEquals(has("wide", "src", { source: "10.0.8.99" }), false);
+  assertEquals(has("pings", "dst,dst"), false);
 });

@@ -61,6 +61,16 @@ export const MODELS: readonly ModelClaim[] = [
     source: "net/netfilter/nf_nat_core.c, nf_nat_inet_fn",
   },
   {
+    claim:
+      "connections are tracked, and fragments put together, only where a rule needs it",
+    source: "net/netfilter/nf_conntrack_proto.c, nf_ct_netns_get",
+  },
+  {
+    claim:
+      "a source port gives way when the replies would be another connection's, also where no rule translates",
+    source: "net/netfilter/nf_nat_core.c, get_unique_tuple",
+  },
+  {
     claim: "TCP streams joined midway are tracked (nf_conntrack_tcp_loose=1)",
     source: "net/netfilter/nf_conntrack_proto_tcp.c",
   },

@@ -1,6 +1,5 @@
 import type { RuleTableName } from "../../core/import/iptables_rules.ts";
-import type { Ip } from "../../core/packet/ip.ts";
-import type { Packet, PacketChange } from "../../core/packet/packet.ts";
+import type { Packet } from "../../core/packet/packet.ts";
 import { PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type {
@@ -9,8 +8,7 @@ import type {
   Handler,
   HookContext,
 } from "../../core/replay/plugin.ts";
-import type { Chain } from "./chain.ts";
-import { type CompiledRule, DOES, VERDICT } from "./compiled_rule.ts";
+import { type CompiledRule, VERDICT } from "./compiled_rule.ts";
 import {
   isIcmpError,
   isMalformed,
@@ -19,10 +17,11 @@ import {
   reopens,
 } from "./connection_state.ts";
 import { headerChange } from "./header_targets.ts";
-import { hasPorts, invertedTuple, translateError } from "./icmp_error.ts";
+import { invertedTuple } from "./icmp_error.ts";
 import type { HandlerName } from "./handler_names.ts";
 import type { BaseChain, RuleSet } from "./rule_set.ts";
-import { bindSourceAsItIs } from "./source_ports.ts";
+import { NodeNat } from "./node_nat.ts";
+import { markRewrite, refusal } from "./verdict_action.ts";
 import { nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
 import { CT_STATE, TrackedPacket } from "./tracked_packet.ts";
 import { type HitObserver, Traversal } from "./traversal.ts";
@@ -39,6 +38,7 @@ export class NodeNetfilter {
   readonly #rules: RuleSet;
   readonly #packet: TrackedPacket;
   readonly #traversal: Traversal;
+  readonly #nat: NodeNat;
   /** The walk that the packet is on; another one has no connection here yet. */
   #walk: HookContext | null = null;
   /** The connection of the packet that the host answers next. */
@@ -56,6 +56,12 @@ export class NodeNetfilter {
     this.#rules = rules;
     this.#packet = new TrackedPacket(rules.host);
     this.#traversal = new Traversal(onHit);
+    this.#nat = new NodeNat({
+      rules,
+      packet: this.#packet,
+      traversal: this.#traversal,
+      resume: (context) => this.#resume(context),
+    });
     this.#tracks = { 4: rules.tracks(4), 6: rules.tracks(6) };
     this.#rawRuns = {
       prerouting: rules.base("raw", "PREROUTING") !== undefined,
@@ -67,12 +73,12 @@ export class NodeNetfilter {
   handlers(): NodeHandlers {
     const handlers: NodeHandlers = {
       trackPrerouting: (packet, context) => this.#track(packet, context),
-      natPrerouting: this.#destinationNat("PREROUTING"),
-      natInput: this.#sourceNat("INPUT"),
+      natPrerouting: this.#nat.handler("PREROUTING"),
+      natInput: this.#nat.handler("INPUT"),
       confirmInput: (_, context) => this.#confirm(context),
       trackOutput: (packet, context) => this.#track(packet, context),
-      natOutput: this.#destinationNat("OUTPUT"),
-      natPostrouting: this.#sourceNat("POSTROUTING"),
+      natOutput: this.#nat.handler("OUTPUT"),
+      natPostrouting: this.#nat.handler("POSTROUTING"),
       confirmPostrouting: (_, context) => this.#confirm(context),
     };
     this.#install(handlers, "raw", {
@@ -313,178 +319,6 @@ export class NodeNetfilter {
     tracked.state = connection.replied ? CT_STATE.established : CT_STATE.new;
   }
 
-  /** nf_nat_inet_fn() where destinations change: before routing. */
-  #destinationNat(chain: "PREROUTING" | "OUTPUT"): Handler {
-    const bases = this.#rules.bases("nat", chain);
-    return (packet, context) => {
-      this.#resume(context);
-      const tracked = this.#packet;
-      const { connection } = tracked;
-      if (connection === null) return undefined;
-      tracked.rule = null;
-      tracked.mark = packet.mark;
-      if (tracked.state === CT_STATE.related && isIcmpError(packet)) {
-        return translateError(packet, tracked, "destination");
-      }
-      if (tracked.reply) {
-        return connection.sourceTranslated
-          ? this.#rewriteDestination(
-            packet,
-            connection.original.source,
-            connection.original.sourcePort,
-          )
-          : undefined;
-      }
-      if (!connection.destinationBound) {
-        const decided = this.#bindIn(bases, packet, context);
-        if (!connection.destinationBound) {
-          context.conntrack.bindDestination(connection, null);
-        }
-        if (decided !== undefined) return decided;
-        const rule = this.#boundBy();
-        if (rule !== null) {
-          connection.destinationRule = rule.cited;
-          const rewrite = rule.rewriteFor(packet);
-          if (rewrite !== null) return this.#withMark(packet, rewrite);
-        }
-      }
-      if (!connection.destinationTranslated || connection.balanced) {
-        return this.#markOnly(packet);
-      }
-      const { reply } = connection;
-      return this.#withMark(
-        packet,
-        this.#rewriteDestination(packet, reply.source, reply.sourcePort),
-      );
-    };
-  }
-
-  /** nf_nat_inet_fn() where sources change: after routing. */
-  #sourceNat(chain: "POSTROUTING" | "INPUT"): Handler {
-    const bases = this.#rules.bases("nat", chain);
-    return (packet, context) => {
-      this.#resume(context);
-      const tracked = this.#packet;
-      const { connection } = tracked;
-      if (connection === null) return undefined;
-      tracked.rule = null;
-      tracked.mark = packet.mark;
-      if (tracked.state === CT_STATE.related) {
-        if (isIcmpError(packet)) {
-          return translateError(packet, tracked, "source");
-        }
-        // A reset of the host's own may be the first packet to get this far.
-        if (!connection.sourceBound) {
-          const decided = this.#bindIn(bases, packet, context);
-          if (decided !== undefined) return decided;
-        }
-      }
-      if (tracked.reply) {
-        return connection.destinationTranslated
-          ? this.#rewriteSource(
-            packet,
-            connection.original.destination,
-            connection.original.destinationPort,
-          )
-          : undefined;
-      }
-      if (!connection.sourceBound) {
-        const decided = this.#bindIn(bases, packet, context);
-        if (!connection.sourceBound) {
-          bindSourceAsItIs(tracked);
-        }
-        if (decided !== undefined) return decided;
-        const rule = this.#boundBy();
-        if (rule !== null) connection.sourceRule = rule.cited;
-      }
-      if (!connection.sourceTranslated) return this.#markOnly(packet);
-      const { reply } = connection;
-      return this.#withMark(
-        packet,
-        this.#rewriteSource(packet, reply.destination, reply.destinationPort),
-      );
-    };
-  }
-
-  /** Several base chains are asked in turn, until one binds (nf_nat_inet_fn). */
-  #bindIn(
-    bases: readonly BaseChain[],
-    packet: Packet,
-    context: HookContext,
-  ): Handled {
-    if (bases.length < 2) return this.#bind(packet, context, bases[0]);
-    for (const base of bases) {
-      const decided = this.#bind(packet, context, base);
-      if (decided !== undefined || this.#boundBy() !== null) return decided;
-    }
-    return undefined;
-  }
-
-  /** Consults a nat table for a first packet; returns only what ends it. */
-  #bind(
-    packet: Packet,
-    context: HookContext,
-    base: BaseChain | undefined,
-  ): Handled {
-    const chain = base?.[packet.source.family] ?? null;
-    const tracked = this.#packet;
-    tracked.load(packet, context);
-    if (chain === null) return undefined;
-    const verdict = this.#traversal.run(chain, tracked);
-    if (verdict !== VERDICT.accept) {
-      return refusal(verdict, tracked, chain);
-    }
-    return undefined;
-  }
-
-  /** The rule that the nat table ended with, if it translates. */
-  #boundBy(): CompiledRule | null {
-    const { rule } = this.#packet;
-    return rule?.does === DOES.decide ? rule : null;
-  }
-
-  #rewriteDestination(
-    packet: Packet,
-    destination: Ip,
-    destinationPort: number,
-  ): Action {
-    const change: PacketChange = !hasPorts(packet) ||
-        destinationPort === packet.destinationPort
-      ? { destination }
-      : { destination, destinationPort };
-    const { reply, connection } = this.#packet;
-    return {
-      kind: "rewrite",
-      change,
-      rule: reply ? connection!.sourceRule : connection!.destinationRule,
-    };
-  }
-
-  #rewriteSource(packet: Packet, source: Ip, sourcePort: number): Action {
-    const change: PacketChange = !hasPorts(packet) ||
-        sourcePort === packet.sourcePort
-      ? { source }
-      : { source, sourcePort };
-    const { reply, connection } = this.#packet;
-    return {
-      kind: "rewrite",
-      change,
-      rule: reply ? connection!.destinationRule : connection!.sourceRule,
-    };
-  }
-
-  #withMark(packet: Packet, action: Action): Handled {
-    return this.#packet.mark === packet.mark
-      ? action
-      : [markRewrite(this.#packet), action];
-  }
-
-  #markOnly(packet: Packet): Handled {
-    return this.#packet.mark === packet.mark
-      ? undefined
-      : markRewrite(this.#packet);
-  }
-
   /** nf_conntrack_confirm(): a connection whose first packet got this far is in the table. */
   #confirm(context: HookContext): Handled {
     const { connection } = this.#packet;
@@ -513,14 +347,6 @@ function acceptOf(rule: CompiledRule): Action {
   return { kind: "accept", rule: rule.cited };
 }
 
-function markRewrite(packet: TrackedPacket): Action {
-  return {
-    kind: "rewrite",
-    change: { mark: packet.mark },
-    rule: packet.markRule?.cited ?? null,
-  };
-}
-
 /** What rules have written to a packet: its headers, and the mark beside it. */
 function headerRewrite(tracked: TrackedPacket, packet: Packet): Action {
   const { mark } = tracked;
@@ -532,30 +358,4 @@ function headerRewrite(tracked: TrackedPacket, packet: Packet): Action {
     },
     rule: tracked.markRule?.cited ?? null,
   };
-}
-
-function refusal(
-  verdict: number,
-  { rule, unknown }: TrackedPacket,
-  base: Chain,
-): Action {
-  const cited = rule?.cited ?? base.policyRule;
-  const chain = rule?.chain.name ?? `${base.name} policy`;
-  switch (verdict) {
-    case VERDICT.drop:
-      return { kind: "drop", reason: chain, rule: cited };
-    case VERDICT.reject:
-      return {
-        kind: "reject",
-        with: rule?.target.rejectWith ?? "icmp-unreachable",
-        reason: chain,
-        rule: cited,
-      };
-    default:
-      return {
-        kind: "unknown",
-        reason: `${rule?.name ?? base.name}: ${unknown} is not modelled`,
-        rule: cited,
-      };
-  }
 }

@@ -1,7 +1,12 @@
 import type { RuleMatch } from "../../core/import/iptables_rules.ts";
 import { Ip } from "../../core/packet/ip.ts";
 import type { Test } from "./compiled_rule.ts";
-import type { MatchCompiler, MatchEnvironment } from "./match_compiler.ts";
+import { connlimit } from "./connlimit_match.ts";
+import {
+  type MatchCompiler,
+  type MatchEnvironment,
+  optionValue,
+} from "./match_compiler.ts";
 
 const SECOND_NS = 1_000_000_000;
 
@@ -10,11 +15,6 @@ const RECENT_SOURCES = 100;
 
 /** Times one source is remembered with: ip_pkt_list_tot of xt_recent. */
 const RECENT_TIMES = 20;
-
-/** Values of one option; undefined when it is not given. */
-function optionValue(match: RuleMatch, name: string): string | undefined {
-  return match.options.find((option) => option.name === name)?.values[0];
-}
 
 function given(match: RuleMatch, name: string): boolean {
   return match.options.some((option) => option.name === name);
@@ -165,12 +165,13 @@ interface Recent {
   readonly hits: number;
   readonly inverted: boolean;
   readonly table: string;
+  /** Only packets with as many hops left belong to an entry. */
+  readonly sameTtl: boolean;
   readonly key: (packet: Parameters<Test>[0]) => string;
 }
 
 /** net/netfilter/xt_recent.c, `recent_mt`. */
 const recent: MatchCompiler = (match, environment) => {
-  if (given(match, "rttl")) return { unknown: "option --rttl of match recent" };
   const does = (["set", "rcheck", "update", "remove"] as const).find((name) =>
     given(match, name)
   );
@@ -182,6 +183,7 @@ const recent: MatchCompiler = (match, environment) => {
     reap: given(match, "reap") && seconds > 0,
     hits: Number(optionValue(match, "hitcount") ?? 0),
     inverted: isNegated(match),
+    sameTtl: given(match, "rttl"),
     table: `recent ${optionValue(match, "name") ?? "DEFAULT"}`,
     key: recentKey(match, environment),
   };
@@ -213,17 +215,24 @@ function recentKey(
   };
 }
 
+/** When a sender was seen, and with how many hops left the last time. */
+interface Sender {
+  readonly ttl: number;
+  readonly timesNs: readonly number[];
+}
+
 function recentTest(recent: Recent, packet: Parameters<Test>[0]): boolean {
   const { does, inverted } = recent;
   const { nowNs } = packet.context;
-  const list = packet.context.table<readonly number[]>(recent.table);
+  const list = packet.context.table<Sender>(recent.table);
+  const ttl = arrivalTtl(packet);
   const key = recent.key(packet);
-  const times = list.get(key);
-  if (times === undefined) {
+  const seen = list.get(key);
+  if (seen === undefined || (recent.sameTtl && seen.ttl !== ttl)) {
     if (does !== "set") return inverted;
     // The list is full: the source longest unseen makes room.
     if (list.size >= RECENT_SOURCES) list.delete(list.keys().next().value!);
-    list.set(key, [nowNs]);
+    list.set(key, { ttl, timesNs: [nowNs] });
     return !inverted;
   }
   let matched = inverted;
@@ -235,7 +244,7 @@ function recentTest(recent: Recent, packet: Parameters<Test>[0]): boolean {
   } else {
     const earliestNs = nowNs - recent.seconds * SECOND_NS;
     let hits = 0;
-    for (const timeNs of times) {
+    for (const timeNs of seen.timesNs) {
       if (recent.seconds > 0 && timeNs < earliestNs) continue;
       if (++hits >= recent.hits) {
         matched = !inverted;
@@ -246,18 +255,23 @@ function recentTest(recent: Recent, packet: Parameters<Test>[0]): boolean {
   }
   if (does === "set" || (does === "update" && matched)) {
     list.delete(key);
-    list.set(key, [...times, nowNs].slice(-RECENT_TIMES));
+    list.set(key, {
+      ttl,
+      timesNs: [...seen.timesNs, nowNs].slice(-RECENT_TIMES),
+    });
   }
   return matched;
 }
 
+/** As it was before the packet was forwarded. */
+function arrivalTtl({ ttl, local, context }: Parameters<Test>[0]): number {
+  return context.outInterface !== "" && !local ? ttl + 1 : ttl;
+}
+
 /** `recent_entry_reap`: only the head of the list is looked at. */
-function reapOldest(
-  list: Map<string, readonly number[]>,
-  earliestNs: number,
-): void {
-  for (const [key, times] of list) {
-    if (times.at(-1)! < earliestNs) list.delete(key);
+function reapOldest(list: Map<string, Sender>, earliestNs: number): void {
+  for (const [key, { timesNs }] of list) {
+    if (timesNs.at(-1)! < earliestNs) list.delete(key);
     return;
   }
 }
@@ -268,6 +282,7 @@ export const STATEFUL_MATCHES: Readonly<Record<string, MatchCompiler>> = {
   limit,
   hashlimit,
   recent,
+  connlimit,
 };
 
 /** Whether a match shares what it remembers between the flows of a node. */

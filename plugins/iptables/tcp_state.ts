@@ -30,15 +30,25 @@ const TRANSITIONS = {
   },
 } as const;
 
+/** States after which a connection is not counted any more. */
+export const TCP_ENDED: ReadonlySet<number> = new Set([TW, CL]);
+
+/** Beside the state: the connection was opened from both sides (IPS_ASSURED). */
+export const TCP_ASSURED = 16;
+
 /** The state that a packet brings a connection to; null when the packet is INVALID in this one. Sequence numbers are not modelled. */
 export function nextTcpState(
   state: number,
   { tcpFlags, reply }: { readonly tcpFlags: number; readonly reply: boolean },
 ): number | null {
   const table = reply ? TRANSITIONS.reply : TRANSITIONS.original;
-  const next = table[kindOf(tcpFlags)][state]!;
+  const now = state & ~TCP_ASSURED;
+  const next = table[kindOf(tcpFlags)][now]!;
   if (next === IV) return null;
-  return next === IG ? state : next;
+  const assured = next === ES && (now === SR || now === ES)
+    ? TCP_ASSURED
+    : state & TCP_ASSURED;
+  return (next === IG ? now : next) | assured;
 }
 
 /** State of a connection before its first packet. */
