@@ -7,8 +7,8 @@ export interface Contradiction {
   readonly message: string;
 }
 
-/** First release whose Services choose their forwarding under any dispatch (Documentation/network/kubernetes/kubeproxy-free.rst). */
-const ANNOTATED_SINCE = 19;
+/** First release whose Services choose their forwarding under any dispatch (cilium/cilium issue 37659, PR 45545). */
+const ANNOTATED_SINCE = 20;
 
 /**
  * What the agent refuses to start with (daemon/cmd/kube_proxy_replacement.go,

@@ -1,3 +1,4 @@
+import type { Ip } from "../../core/packet/ip.ts";
 import { type Packet, PROTOCOL, TCP_FLAG } from "../../core/packet/packet.ts";
 import type { Connection } from "../../core/replay/conntrack.ts";
 import type { Action, HookContext } from "../../core/replay/plugin.ts";
@@ -27,6 +28,7 @@ export function returnsDirectly(
 const OPTION_BYTES = {
   opt: { 4: 8, 6: 24 },
   geneve: { 4: 12, 6: 24 },
+  ipip: { 4: 0, 6: 0 },
 } as const;
 
 /** Outer headers of Geneve over IPv4. */
@@ -47,18 +49,11 @@ export function sendDirectly(
     readonly rule: Rule | null;
   },
 ): Action[] {
-  const { dispatch } = path.settings.forwarding;
-  if (dispatch === "ipip") {
-    const reason = "direct server return by ipip is not modelled";
-    return [{ kind: "unknown", reason, rule }];
-  }
   const { original, reply } = connection;
+  const { dispatch } = path.settings.forwarding;
+  const reason = unmodelled(path, reply.source);
+  if (reason !== null) return [{ kind: "unknown", reason, rule }];
   const wrapped = dispatch === "geneve" && path.overlay === null;
-  if (dispatch === "geneve" && path.holderOf(reply.source).kind !== "pod") {
-    const reason =
-      "direct server return by geneve to a node's own process is not modelled";
-    return [{ kind: "unknown", reason, rule }];
-  }
   const change = {
     destination: reply.source,
     destinationPort: reply.sourcePort,
@@ -82,6 +77,28 @@ export function sendDirectly(
       }]
       : []),
   ];
+}
+
+/** First release whose netfilter spares the answers of what came by Geneve (cilium/cilium issue 32189). */
+const SPARED_SINCE = 18;
+
+/** Why a backend's answer cannot be told; null when it can. */
+function unmodelled(
+  path: NodeDatapath,
+  backend: Ip,
+): string | null {
+  const { settings } = path;
+  const { dispatch } = settings.forwarding;
+  if (dispatch === "ipip") {
+    return "direct server return by ipip is not modelled";
+  }
+  if (dispatch === "opt") return null;
+  if (settings.masquerade === "iptables" && settings.minor < SPARED_SINCE) {
+    return "direct server return by geneve without bpf.masquerade is not modelled before 1.18";
+  }
+  return path.holderOf(backend).kind === "pod"
+    ? null
+    : "direct server return by geneve to a node's own process is not modelled";
 }
 
 /** On the backend's node: remembers what the answer is to come from. */

@@ -191,6 +191,14 @@ Deno.test("direct server return by ipip is unknown", () => {
   );
 });
 
+Deno.test("by Geneve netfilter's masquerade spares the answer from 1.18 on, before that it is unknown", () => {
+  const values = { ...GENEVE, bpf: { masquerade: false } };
+  const verdict = (version: string) =>
+    runOne(BOTH, { ...TCP, version, values }).outcome.verdict;
+  assertEquals(verdict("1.17"), "unknown");
+  assertEquals(verdict("1.18"), "forwarded");
+});
+
 Deno.test("modes of forwarding that contradict each other are refused, as by the agent", () => {
   const problems = (values: Record<string, unknown>, version = "1.18") =>
     optionsSchema.safeParse({
