@@ -105,7 +105,10 @@ export default definePlugin({
         nft: { 4: v4?.nft ?? null, 6: v6?.nft ?? null },
       },
     );
-    const netfilter = new NodeNetfilter(rules);
+    // A virtual server does (ip_vs_register_conntrack()), and so does an engine of policies.
+    const netfilter = new NodeNetfilter(rules, {
+      tracks: services.length > 0 || policies !== null,
+    });
     const handlers = netfilter.handlers();
     const filter = policies === null
       ? null

@@ -83,7 +83,9 @@ export class NetfilterHost {
       sets: init.sets ?? NO_SETS,
     });
     this.#defragments = rules.defragments(4);
-    this.#netfilter = new NodeNetfilter(rules, init.onHit ?? null);
+    this.#netfilter = new NodeNetfilter(rules, {
+      onHit: init.onHit ?? null,
+    });
     const named = this.#netfilter.handlers();
     const ordered = Object.entries(HANDLERS)
       .sort(([, a], [, b]) => a.priority - b.priority);

@@ -52,7 +52,14 @@ export class NodeNetfilter {
   /** Hooks where the raw table comes before tracking, and meets the packet first. */
   readonly #rawRuns: { readonly prerouting: boolean; readonly output: boolean };
 
-  constructor(rules: RuleSet, onHit: HitObserver | null = null) {
+  constructor(
+    rules: RuleSet,
+    { onHit = null, tracks = false }: {
+      readonly onHit?: HitObserver | null;
+      /** Somebody beside the rules needs connection tracking. */
+      readonly tracks?: boolean;
+    } = {},
+  ) {
     this.#rules = rules;
     this.#packet = new TrackedPacket(rules.host);
     this.#traversal = new Traversal(onHit);
@@ -62,7 +69,10 @@ export class NodeNetfilter {
       traversal: this.#traversal,
       resume: (context) => this.#resume(context),
     });
-    this.#tracks = { 4: rules.tracks(4), 6: rules.tracks(6) };
+    this.#tracks = {
+      4: tracks || rules.tracks(4),
+      6: tracks || rules.tracks(6),
+    };
     this.#rawRuns = {
       prerouting: rules.base("raw", "PREROUTING") !== undefined,
       output: rules.base("raw", "OUTPUT") !== undefined,
