@@ -13,7 +13,7 @@ import {
 import type { Connection } from "./conntrack.ts";
 import { drawUint32, extend, finish } from "./draw.ts";
 import { type Draw, entryNode } from "./entry_node.ts";
-import type { FlowIntent, Place } from "./flow.ts";
+import type { FlowIntent } from "./flow.ts";
 import type { Journey } from "./hop.ts";
 import { decisionHop } from "./hop_text.ts";
 import { WalkContext } from "./hook_context.ts";
@@ -30,6 +30,7 @@ import { resolveTarget } from "./resolve_target.ts";
 import type { RunningNode } from "./stack_runtime.ts";
 import {
   placeKey,
+  placeOfPod,
   receiverName,
   sourceAddress,
   standAt,
@@ -145,7 +146,7 @@ class FlowRun {
     const opening = openingPacket({
       protocol,
       source,
-      sourcePort: this.#flow.sourcePort ?? this.#ephemeralPort(from),
+      sourcePort: this.#flow.sourcePort ?? this.#ephemeralPort(sender),
       destination: ip,
       destinationPort: to.port,
       mark: 0,
@@ -336,7 +337,7 @@ class FlowRun {
         protocol: this.#flow.protocol,
         source,
         sourcePort: decision.source === null
-          ? this.#ephemeralPort(proxy.place, key)
+          ? this.#ephemeralPort(place, key)
           : packet.sourcePort,
         destination: decision.destination,
         destinationPort: decision.destinationPort,
@@ -459,8 +460,7 @@ class FlowRun {
       owner: init.owner,
       node: init.node.node,
       tally: this.#tally,
-      drawHash: extend(seed ^ 0x811c9dc5, leg.key),
-      pickHash: extend(seed ^ 0x811c9dc5, this.#connection),
+      drawKeys: { seed, leg: leg.key, flow: this.#connection },
       opened: this.#opened,
     });
     return new Walker({
@@ -473,10 +473,20 @@ class FlowRun {
     });
   }
 
-  #ephemeralPort(place: Place, key = this.#connection): number {
-    const hash = extend(this.#environment.seed, placeKey(place));
+  #ephemeralPort(from: Standing, key = this.#connection): number {
     return FIRST_EPHEMERAL_PORT +
-      finish(extend(hash, key)) % EPHEMERAL_PORTS;
+      finish(extend(this.#placeHash(from), key)) % EPHEMERAL_PORTS;
+  }
+
+  #placeHash(from: Standing): number {
+    const { seed } = this.#environment;
+    if (from.kind === "pod") {
+      return from.placeHash ??= extend(seed, placeKey(from.place));
+    }
+    const place = from.kind === "node" && from.pod !== null
+      ? placeOfPod(from.pod)
+      : standingPlace(from);
+    return extend(seed, placeKey(place));
   }
 
   #entryNode(destination: Ip, via: string | null): RunningNode | string {

@@ -11,6 +11,15 @@ import { type BoundHandler, NamespaceState } from "./stack_runtime.ts";
 import type { Tally } from "./tally.ts";
 import type { Way } from "./world.ts";
 
+/** What draws are keyed by. */
+export interface DrawKeys {
+  readonly seed: number;
+  /** Of the leg: what one stack draws that another need not. */
+  readonly leg: string;
+  /** Of the flow: what all stacks pick alike. */
+  readonly flow: string;
+}
+
 /**
  * The context handed to handlers. One object a walk, its fields set before
  * each call, so that a hop allocates nothing.
@@ -31,8 +40,7 @@ export class WalkContext implements HookContext {
   outLink: Pod | string = "";
   way: Way | null = null;
   readonly #tally: Tally;
-  readonly #drawHash: number;
-  readonly #pickHash: number;
+  readonly #drawKeys: DrawKeys;
   readonly #opened: Connection[];
   #handler: BoundHandler | null = null;
 
@@ -43,10 +51,7 @@ export class WalkContext implements HookContext {
     readonly owner: SocketOwner | null;
     readonly node: Node;
     readonly tally: Tally;
-    /** Of the leg: what one stack draws that another need not. */
-    readonly drawHash: number;
-    /** Of the flow: what all stacks pick alike. */
-    readonly pickHash: number;
+    readonly drawKeys: DrawKeys;
     /** Connections that tables take in while the flow lasts are put here. */
     readonly opened: Connection[];
   }) {
@@ -56,8 +61,7 @@ export class WalkContext implements HookContext {
     this.owner = init.owner;
     this.node = init.node;
     this.#tally = init.tally;
-    this.#drawHash = init.drawHash;
-    this.#pickHash = init.pickHash;
+    this.#drawKeys = init.drawKeys;
     this.#opened = init.opened;
   }
 
@@ -96,7 +100,8 @@ export class WalkContext implements HookContext {
   }
 
   draw(site: string): number {
-    const hash = extend(this.#drawHash, this.#handler!.plugin);
+    const { seed, leg } = this.#drawKeys;
+    const hash = extend(startOf(seed, leg), this.#handler!.plugin);
     return finish(extend(hash, site));
   }
 
@@ -118,7 +123,9 @@ export class WalkContext implements HookContext {
     this.pickedFrom(backends);
     if (backends.length < 2) return backends.length - 1;
     // Two words of the set stand for it: a joined key would have to be made.
-    const hash = extend(this.#pickHash ^ backends.length, backends[0]!.backend);
+    const { seed, flow } = this.#drawKeys;
+    const start = startOf(seed, flow) ^ backends.length;
+    const hash = extend(start, backends[0]!.backend);
     return pickIndex(finish(hash), backends);
   }
 
@@ -138,6 +145,10 @@ export class WalkContext implements HookContext {
     }
     return state;
   }
+}
+
+function startOf(seed: number, key: string): number {
+  return extend(seed ^ 0x811c9dc5, key);
 }
 
 /** The host end of a pod's link is `veth` and eight hex digits of its name. */

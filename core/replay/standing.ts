@@ -18,6 +18,8 @@ export interface PodStanding {
   readonly v4: Ip | undefined;
   readonly v6: Ip | undefined;
   readonly place: Extract<Place, { kind: "pod" }>;
+  /** Of its place and the replay's seed, once somebody has needed it. */
+  placeHash: number | null;
   /** As outcomes name it: `pod shop/web-0`. */
   readonly text: string;
 }
@@ -35,16 +37,22 @@ export type Standing =
 
 /** A pod on its running node. */
 export function podStanding(pod: Pod, node: RunningNode): PodStanding {
-  const { namespace, name, ips } = pod;
+  const { ips } = pod;
   return {
     kind: "pod",
     pod,
     node,
     v4: ips.find(({ family }) => family === 4),
     v6: ips.find(({ family }) => family === 6),
-    place: { kind: "pod", namespace, name },
+    place: placeOfPod(pod),
+    placeHash: null,
     text: `pod ${objectKey(pod)}`,
   };
+}
+
+/** A pod as the place of its processes, whosever network they use. */
+export function placeOfPod({ namespace, name }: Pod): PodStanding["place"] {
+  return { kind: "pod", namespace, name };
 }
 
 /** Looks a place up; text says why it is not there. */
