@@ -30,6 +30,8 @@ export {
   type HttpRequest,
   type Packet,
   type PacketChange,
+  type PacketDetail,
+  type PacketFragment,
   type Payload,
   PROTOCOL,
   TCP_FLAG,
