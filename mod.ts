@@ -31,6 +31,7 @@ export {
   type ConntrackTimeouts,
   type Found,
   NETFILTER_TIMEOUTS,
+  type PortRange,
   type Tuple,
 } from "./core/replay/conntrack.ts";
 export { checkPlugin, type LawCheck } from "./core/replay/check_plugin.ts";

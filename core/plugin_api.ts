@@ -31,6 +31,8 @@ export {
   type Packet,
   type PacketChange,
   type PacketOption,
+  type PacketDetail,
+  type PacketFragment,
   type Payload,
   PROTOCOL,
   TCP_FLAG,

@@ -65,6 +65,7 @@ export type Payload =
 
 /** Where a fragment belongs in its datagram. */
 export interface PacketFragment {
+  /** Of the datagram: its fragments share it. */
   readonly identification: number;
   /** 0 of the first one; a multiple of eight. */
   readonly offsetBytes: number;

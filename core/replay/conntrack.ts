@@ -22,7 +22,9 @@ export interface Tuple {
 
 /** Ports in a row. */
 export interface PortRange {
+  /** The lowest one. */
   readonly first: number;
+  /** How many there are; none when 0. */
   readonly count: number;
 }
 

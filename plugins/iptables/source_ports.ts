@@ -32,7 +32,13 @@ export function bindSourceAs(
 
 /** nf_nat_alloc_null_binding(): the source stays as it is, unless its replies would be another connection's. */
 export function bindSourceAsItIs(packet: TrackedPacket): void {
-  const { destination, destinationPort } = packet.connection!.reply;
+  const connection = packet.connection!;
+  const { conntrack } = packet.context;
+  if (!conntrack.isTaken(connection.reply)) {
+    conntrack.bindSource(connection, null);
+    return;
+  }
+  const { destination, destinationPort } = connection.reply;
   bindSourceAs(packet, {
     ip: destination,
     port: destinationPort,
