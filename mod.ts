@@ -34,6 +34,14 @@ export {
   type PortRange,
   type Tuple,
 } from "./core/replay/conntrack.ts";
+export {
+  type Programmed,
+  type ProgrammedPart,
+  type SyncOutcome,
+  type WriteKind,
+  WRITES,
+  type Writes,
+} from "./core/replay/sync.ts";
 export { checkPlugin, type LawCheck } from "./core/replay/check_plugin.ts";
 export { standardTape } from "./core/replay/standard_tape.ts";
 export {
