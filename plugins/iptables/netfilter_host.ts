@@ -4,6 +4,7 @@ import { HANDLERS } from "./handler_names.ts";
 import { type Host, namedInterface } from "./host.ts";
 import { type IpSets, NO_SETS } from "./ip_sets.ts";
 import { NodeNetfilter } from "./node_handlers.ts";
+import type { NftRuleSet } from "./nft_rule_set.ts";
 import { type HostTables, RuleSet } from "./rule_set.ts";
 import { Cluster } from "../../core/cluster/cluster.ts";
 import type { Node } from "../../core/cluster/model.ts";
@@ -68,6 +69,8 @@ export class NetfilterHost {
     /** net.ipv4.conf.all.route_localnet. */
     readonly routesLoopback?: boolean;
     readonly sets?: IpSets;
+    /** A table of kube-proxy's nftables mode beside. */
+    readonly nft?: NftRuleSet | null;
     readonly onHit?: HitObserver;
   }) {
     this.#links = init.links;
@@ -81,6 +84,7 @@ export class NetfilterHost {
         tracksMidstream: init.tracksMidstream ?? true,
       },
       sets: init.sets ?? NO_SETS,
+      nft: { 4: init.nft ?? null, 6: null },
     });
     this.#defragments = rules.defragments(4);
     this.#netfilter = new NodeNetfilter(rules, {

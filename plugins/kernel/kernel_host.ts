@@ -23,7 +23,7 @@ import {
   type RuleTexts,
 } from "./rule_path.ts";
 import { scannedRules } from "./rule_scan.ts";
-import { refuseCommands } from "./safe_input.ts";
+import { refuseCommands, refuseNftCommands } from "./safe_input.ts";
 import { TunDevice } from "./tun_device.ts";
 
 /** Which of the kernel's two iptables a host runs. */
@@ -157,6 +157,12 @@ export class KernelHost {
     this.#texts = readRuleTexts(this.save());
     if (this.backend === "legacy") this.#trace();
     else this.#counted = this.counters();
+  }
+
+  /** Adds tables beside those of iptables, a line for each thing that is added, as `nft -f` reads it. */
+  add(lines: readonly string[]): void {
+    refuseNftCommands(lines);
+    this.#namespace.command("nft", ["-f", "-"], `${lines.join("\n")}\n`);
   }
 
   /** Sets a sysctl of the host; the path is below /proc/sys. */

@@ -25,6 +25,18 @@ export function refuseCommands(rules: string, sets: string): void {
   if (problems.length > 0) throw new InputError(problems.slice(0, 10));
 }
 
+/** The same for lines that `nft -f` is given: each adds something, and none reads a file. */
+export function refuseNftCommands(lines: readonly string[]): void {
+  const problems = problemsOf(lines.join("\n"), {
+    file: FILE.rules,
+    refused: (words) =>
+      words.length === 0 || words[0] === "add"
+        ? words.find((word) => /(?:^|;)(?:include|define|redefine)$/.test(word))
+        : words[0],
+  });
+  if (problems.length > 0) throw new InputError(problems.slice(0, 10));
+}
+
 /** `-M` in any cluster of short options, and `--modprobe` in any abbreviation that getopt_long() takes. */
 function namesProgram(word: string): boolean {
   return /^-[^-\s]*M/.test(word) || /^--(?:m|mo|mod|modp\w*)(?:=|$)/.test(word);

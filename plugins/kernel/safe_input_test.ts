@@ -1,6 +1,6 @@
 import { assertThrows } from "@std/assert";
 import { InputError } from "../../core/errors.ts";
-import { refuseCommands } from "./safe_input.ts";
+import { refuseCommands, refuseNftCommands } from "./safe_input.ts";
 
 Deno.test("refuseCommands() takes what iptables-save and ipset save print", () => {
   refuseCommands(
@@ -13,6 +13,26 @@ COMMIT
 `,
     "create ips hash:ip family inet\nadd ips 10.0.0.2\n",
   );
+});
+
+Deno.test("refuseNftCommands() takes what adds, and nothing that reads a file or takes away", () => {
+  refuseNftCommands([
+    'add table ip kube-proxy { comment "rules for kube-proxy" ; }',
+    "add rule ip kube-proxy services ip daddr 10.96.0.1 drop",
+  ]);
+  for (
+    const line of [
+      'include "/tmp/a"',
+      "add table ip a ;include",
+      "flush ruleset",
+    ]
+  ) {
+    assertThrows(
+      () => refuseNftCommands(["add table ip a", line]),
+      InputError,
+      "rules:2:1: Cannot load rules",
+    );
+  }
 });
 
 Deno.test("refuseCommands() refuses what would start a program", () => {

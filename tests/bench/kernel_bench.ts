@@ -1,140 +1,226 @@
 import { print } from "../../app/cli/_exit.ts";
+import { Cluster } from "../../core/cluster/cluster.ts";
+import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import { Ip } from "../../core/packet/ip.ts";
-import { openingPacket } from "../../core/packet/walking_packet.ts";
+import {
+  openingPacket,
+  type WalkingPacket,
+} from "../../core/packet/walking_packet.ts";
+import { GeneratedRules } from "../../plugins/iptables/generated_rules.ts";
+import { NetfilterHost } from "../../plugins/iptables/netfilter_host.ts";
+import type { NftRuleSet } from "../../plugins/iptables/nft_rule_set.ts";
+import { optionsSchema } from "../../plugins/iptables/options.ts";
+import type { HostTables } from "../../plugins/iptables/rule_set.ts";
 import {
   type Backend,
+  type HostLink,
   kernelAvailable,
   KernelHost,
 } from "../../plugins/kernel/mod.ts";
 import { packetBytes } from "../../plugins/kernel/packet_bytes.ts";
+import { syntheticCluster } from "./synthetic_cluster.ts";
 
-/** Time of a connection's first packet through the kernel, written to one TUN device and read from another. */
-export interface KernelFigures {
+/**
+ * Times of one packet: through the kernel, written to one TUN device and read
+ * from another, or through the plugin that models it. In ns, medians.
+ */
+interface PacketTimes {
+  /** First packet of a connection to the last Service. */
+  readonly last: number;
+  /** The same to no Service at all. */
+  readonly none: number;
+  /** A later packet of a connection. */
+  readonly established: number;
+}
+
+/** Rules, and packets to the last Service that they have. */
+interface Rules {
+  readonly mode: string;
+  readonly backend: Backend;
   readonly services: number;
-  readonly rules: number;
-  readonly loadS: number;
-  /** Medians, in ns: to the last Service, to no Service at all, and a later packet of a connection. */
-  readonly lastNs: number;
-  readonly missNs: number;
-  readonly establishedNs: number;
+  readonly count: number;
+  readonly last: Ip;
+  intoKernel(host: KernelHost): void;
+  /** The plugin with the same rules, read and compiled. */
+  intoPlugin(): NetfilterHost;
 }
 
 const SERVICES = [10, 100, 1_000, 10_000];
 const ROUNDS = 5;
 const PACKETS = 3_000;
 const ENDPOINTS = 2;
+const NOWHERE = Ip.of("203.0.113.9");
 
-/**
- * Prints the kernel's figures, with those of the plugin that models it beside
- * them where `pluginNs` gives them: ns of a first packet to the last of so
- * many Services.
- */
-export function benchKernel(
-  { pluginNs, backends = ["legacy", "nft"] }: {
-    readonly pluginNs?: (services: number) => number;
-    readonly backends?: readonly Backend[];
-  } = {},
-): void {
-  print("\nkernel, first packet of a connection, ns: median of 5 rounds");
-  for (const backend of backends) {
-    const available = kernelAvailable(backend);
-    if (!available.ok) {
-      print(`kernel: not run: ${available.why}`);
-      continue;
-    }
+const LINKS: readonly HostLink[] = [
+  { name: "eth0", addresses: ["192.168.0.2/24"], routes: ["default"] },
+  { name: "veth0", addresses: [], routes: ["10.0.0.2/32"] },
+];
+
+/** Prints the kernel's figures with those of the plugin beside them, for the same rules and the same packets. */
+export function benchKernel(): void {
+  print(
+    "\none packet, ns, kernel | plugin: medians of 5 rounds of 3,000 packets",
+  );
+  for (const rulesOf of [iptablesLegacy, iptablesNft, nftablesMode]) {
     for (const services of SERVICES) {
-      print(figuresText(backend, kernelFigures(backend, services), pluginNs));
+      const rules = rulesOf(services);
+      const available = kernelAvailable(rules.backend);
+      if (!available.ok) {
+        print(`${rules.mode}: not run: ${available.why}`);
+        break;
+      }
+      print(row(rules));
     }
   }
 }
 
-function figuresText(
-  backend: Backend,
-  figures: KernelFigures,
-  pluginNs: ((services: number) => number) | undefined,
-): string {
-  const { services, rules, loadS, lastNs, missNs, establishedNs } = figures;
-  const column = (value: number) =>
-    Math.round(value).toLocaleString("en").padStart(8);
-  const plugin = pluginNs === undefined
-    ? ""
-    : `  plugin, last ${column(pluginNs(services))}`;
-  return `  ${backend.padEnd(6)} ${`${services}`.padStart(6)} services ${
-    `${rules}`.padStart(6)
-  } rules  last ${column(lastNs)}  none ${column(missNs)}  established ${
-    column(establishedNs)
-  }  loaded in ${loadS.toFixed(2)} s${plugin}`;
-}
-
-/** Measures one size. */
-export function kernelFigures(
-  backend: Backend,
-  services: number,
-): KernelFigures {
+function row(rules: Rules): string {
   using host = new KernelHost({
-    backend,
-    links: [
-      { name: "eth0", addresses: ["192.168.0.2/24"], routes: ["default"] },
-      { name: "veth0", addresses: [], routes: ["10.0.0.2/32"] },
-    ],
+    backend: rules.backend,
+    links: LINKS,
     delivery: "stack",
     traced: false,
   });
-  const text = serviceRules(services);
+  const kernelS = seconds(() => rules.intoKernel(host)).taken;
+  const kernel = kernelTimes(host, rules.last);
+  const plugin = seconds(() => rules.intoPlugin());
+  const modelled = pluginTimes(plugin.made, rules);
+  const pair = (name: keyof PacketTimes) =>
+    `${name} ${whole(kernel[name])} |${whole(modelled[name])}`;
+  return `  ${rules.mode.padEnd(15)} ${
+    `${rules.services}`.padStart(6)
+  } services ${`${rules.count}`.padStart(6)} rules  ${pair("last")}  ${
+    pair("none")
+  }  ${pair("established")}  loaded ${kernelS.toFixed(2)} | ${
+    plugin.taken.toFixed(2)
+  } s`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en").padStart(7);
+}
+
+function seconds<Made>(make: () => Made): { made: Made; taken: number } {
   const start = performance.now();
-  host.load(text);
-  const loadS = (performance.now() - start) / 1_000;
+  const made = make();
+  return { made, taken: (performance.now() - start) / 1_000 };
+}
+
+function kernelTimes(host: KernelHost, last: Ip): PacketTimes {
+  const send = (packet: Uint8Array<ArrayBuffer>) =>
+    host.inject("veth0", packet);
   const first = (address: Ip) =>
     median((round) => {
       host.forgetAll();
-      return packetsTo(address, round);
-    }, host);
+      return packetsTo(address, round).map(bytesOf);
+    }, send);
   // Once for the compiler of this program.
-  first(Ip.of("203.0.113.9"));
-  const last = first(serviceAddress(services - 1));
-  const miss = first(Ip.of("203.0.113.9"));
-  const [again] = packetsTo(serviceAddress(services - 1), 0);
+  first(NOWHERE);
+  const times = { last: first(last), none: first(NOWHERE) };
+  const [again] = packetsTo(last, 0).map(bytesOf);
   const established = median(
     () => Array.from({ length: PACKETS }, () => again!),
-    host,
+    send,
   );
-  return {
-    services,
-    rules: text.split("\n-A ").length - 1,
-    loadS,
-    lastNs: last,
-    missNs: miss,
-    establishedNs: established,
-  };
+  return { ...times, established };
 }
 
-function median(
-  packets: (round: number) => readonly Uint8Array<ArrayBuffer>[],
-  host: KernelHost,
+function pluginTimes(warm: NetfilterHost, { last, intoPlugin }: Rules) {
+  const timesOf = (host: NetfilterHost): PacketTimes => {
+    const send = (packet: WalkingPacket) =>
+      host.send(packet, { link: "veth0" });
+    const first = (address: Ip, from: number) =>
+      median((round) => packetsTo(address, from + round), send);
+    // Ports of their own, as nothing is forgotten here.
+    const times = { last: first(last, 0), none: first(NOWHERE, 0) };
+    const [again] = packetsTo(last, 0);
+    const established = median(
+      () => Array.from({ length: PACKETS }, () => again!),
+      send,
+    );
+    return { ...times, established };
+  };
+  timesOf(warm);
+  return timesOf(intoPlugin());
+}
+
+function median<Packet>(
+  packets: (round: number) => readonly Packet[],
+  send: (packet: Packet) => unknown,
 ): number {
   const rounds = Array.from({ length: ROUNDS }, (_, round) => {
     const sent = packets(round);
     const start = performance.now();
-    for (const packet of sent) host.inject("veth0", packet);
+    for (const packet of sent) send(packet);
     return (performance.now() - start) * 1e6 / sent.length;
   });
   return rounds.sort((a, b) => a - b)[ROUNDS >> 1]!;
 }
 
-function packetsTo(address: Ip, round: number): Uint8Array<ArrayBuffer>[] {
+function packetsTo(address: Ip, round: number): WalkingPacket[] {
   return Array.from({ length: PACKETS }, (_, index) =>
-    packetBytes(
-      openingPacket({
-        protocol: "udp",
-        source: Ip.of("10.0.0.2"),
-        sourcePort: 1_024 + round * PACKETS + index,
-        destination: address,
-        destinationPort: 80,
-        mark: 0,
-        payload: { kind: "opaque", lengthBytes: 0 },
-      }),
-      { direction: "original", identification: 1 },
-    ));
+    openingPacket({
+      protocol: "tcp",
+      source: Ip.of("10.0.0.2"),
+      sourcePort: 1_024 + round * PACKETS + index,
+      destination: address,
+      destinationPort: 80,
+      mark: 0,
+      payload: { kind: "opaque", lengthBytes: 0 },
+    }));
+}
+
+function bytesOf(packet: WalkingPacket): Uint8Array<ArrayBuffer> {
+  return packetBytes(packet, { direction: "original", identification: 1 });
+}
+
+function pluginHost(tables: HostTables, nft: NftRuleSet | null = null) {
+  return new NetfilterHost(tables, { links: LINKS, nft });
+}
+
+/** kube-proxy's own table of nftables mode: a lookup in a map, however many Services there are. */
+function nftablesMode(services: number): Rules {
+  const cluster = new Cluster();
+  const size = { services, pods: services * ENDPOINTS, policies: 0, nodes: 1 };
+  for (const event of syntheticCluster(size)) cluster.apply(event);
+  const node = cluster.nodes.get("node-0")!;
+  const options = optionsSchema.parse({ mode: "nftables" });
+  const lines = new GeneratedRules(cluster, options).nftLines(node, 4);
+  return {
+    mode: "nftables mode",
+    backend: "nft",
+    services,
+    count: lines.filter((line) => line.startsWith("add rule")).length,
+    last: Ip.of("10.96.0.0").plus(services),
+    intoKernel: (host) => host.add(lines),
+    intoPlugin() {
+      const generated = new GeneratedRules(cluster, options);
+      const { own, nft } = generated.rulesOf(node, 4);
+      return pluginHost({ v4: own, v6: [] }, nft);
+    },
+  };
+}
+
+function iptablesLegacy(services: number): Rules {
+  return iptablesMode(services, "legacy");
+}
+
+function iptablesNft(services: number): Rules {
+  return iptablesMode(services, "nft");
+}
+
+function iptablesMode(services: number, backend: Backend): Rules {
+  const text = serviceRules(services);
+  return {
+    mode: `iptables, ${backend}`,
+    backend,
+    services,
+    count: text.split("\n-A ").length - 1,
+    last: serviceAddress(services - 1),
+    intoKernel: (host) => host.load(text),
+    intoPlugin: () =>
+      pluginHost(parseIptablesSave(text, { file: "rules", family: 4 })),
+  };
 }
 
 function serviceAddress(service: number): Ip {
@@ -152,10 +238,10 @@ function serviceRules(services: number): string {
     const comment = `-m comment --comment "default/service-${service}"`;
     chains.push(`:KUBE-SVC-${name} - [0:0]`);
     list.push(
-      `-A KUBE-SERVICES -d ${ip}/32 -p udp ${comment} -m udp --dport 80 -j KUBE-SVC-${name}`,
+      `-A KUBE-SERVICES -d ${ip}/32 -p tcp ${comment} -m tcp --dport 80 -j KUBE-SVC-${name}`,
     );
     rules.push(
-      `-A KUBE-SVC-${name} ! -s 10.0.0.0/8 -d ${ip}/32 -p udp ${comment} -m udp --dport 80 -j KUBE-MARK-MASQ`,
+      `-A KUBE-SVC-${name} ! -s 10.0.0.0/8 -d ${ip}/32 -p tcp ${comment} -m tcp --dport 80 -j KUBE-MARK-MASQ`,
     );
     for (let endpoint = 0; endpoint < ENDPOINTS; endpoint++) {
       const to = Ip.of("10.128.0.0").plus(service * ENDPOINTS + endpoint).text;
@@ -167,7 +253,7 @@ function serviceRules(services: number): string {
       rules.push(
         `-A KUBE-SVC-${name} ${comment} ${share}-j ${own}`,
         `-A ${own} -s ${to}/32 ${comment} -j KUBE-MARK-MASQ`,
-        `-A ${own} -p udp ${comment} -m udp -j DNAT --to-destination ${to}:8080`,
+        `-A ${own} -p tcp ${comment} -m tcp -j DNAT --to-destination ${to}:8080`,
       );
     }
   }

@@ -9,7 +9,7 @@ import { loadStack, stackNamed } from "../../app/load_stack.ts";
 import { benchApi } from "./api_bench.ts";
 import { benchKernel } from "./kernel_bench.ts";
 import { benchLog } from "./log_bench.ts";
-import { benchReplay, firstPacketNs } from "./replay_bench.ts";
+import { benchReplay } from "./replay_bench.ts";
 import { benchStart } from "./start_bench.ts";
 
 const SERVICES = [10, 100, 1_000, 10_000];
@@ -54,13 +54,8 @@ const BENCHES: Readonly<
   replay: replayTable,
   start: benchStart,
   api: benchApi,
-  kernel: kernelTable,
+  kernel: benchKernel,
 };
-
-async function kernelTable(): Promise<void> {
-  const stack = await loadStack(stackNamed("kube-proxy"));
-  benchKernel({ pluginNs: (services) => firstPacketNs(stack, services) });
-}
 
 async function replayTable(): Promise<void> {
   print("\nreplay, outcome mode, one core, flows/s: median (min to max)");

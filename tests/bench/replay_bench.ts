@@ -51,35 +51,3 @@ function timedRound(run: Replay, flows: Tape, round: number): number {
   for (const event of shifted) run.apply(event);
   return flows.length / ((performance.now() - start) / 1_000);
 }
-
-/**
- * What a stack's plugins add to a flow to the last Service, in ns: the median
- * round of such flows, less that of the same flows to a pod with no plugin.
- */
-export function firstPacketNs(stack: Stack, services: number): number {
-  const size = { services, pods: services, policies: 0, nodes: 2 };
-  const tape = syntheticTape(size, 20_000);
-  const control = tape.filter((event) => event.type !== "flow.opened");
-  const last = `10.96.${(services >> 8) & 255}.${services & 255}`;
-  const timed = (used: Stack, host: string) => {
-    const flows = tape.slice(control.length).map((event): Event =>
-      event.type === "flow.opened"
-        ? {
-          ...event,
-          data: {
-            flow: { ...event.data.flow, to: { ...event.data.flow.to, host } },
-          },
-        }
-        : event
-    );
-    const run = new Replay(used, { seed: 1, trace: "outcome" });
-    for (const event of control) run.apply(event);
-    const rounds = Array.from(
-      { length: ROUNDS },
-      (_, round) => timedRound(run, flows, round),
-    ).sort((a, b) => a - b);
-    return 1e9 / rounds[ROUNDS >> 1]!;
-  };
-  const bare: Stack = { name: "bare", plugins: [], nodes: {} };
-  return Math.max(0, timed(stack, last) - timed(bare, "10.0.0.2"));
-}
