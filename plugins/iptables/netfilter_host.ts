@@ -9,6 +9,7 @@ import { type HostTables, RuleSet } from "./rule_set.ts";
 import { Cluster } from "../../core/cluster/cluster.ts";
 import type { Node } from "../../core/cluster/model.ts";
 import { Cidr, Ip } from "../../core/packet/ip.ts";
+import { IpTable } from "../../core/packet/ip_table.ts";
 import { WalkingPacket } from "../../core/packet/walking_packet.ts";
 import { Conntrack } from "../../core/replay/conntrack.ts";
 import { drawUint32, pickIndex } from "../../core/replay/draw.ts";
@@ -50,6 +51,8 @@ export type Sent =
 export class NetfilterHost {
   readonly #links: readonly Link[];
   readonly #handlers: Readonly<Record<Hook, readonly Handler[]>>;
+  readonly #routes: ReturnType<typeof routesOf>;
+  readonly #own: IpTable<string>;
   readonly conntrack = new Conntrack();
   readonly #tables = new Map<string, Map<string, unknown>>();
   /** Backends of the last pick. */
@@ -74,6 +77,8 @@ export class NetfilterHost {
     readonly onHit?: HitObserver;
   }) {
     this.#links = init.links;
+    this.#routes = routesOf(init.links);
+    this.#own = ownAddresses(init.links);
     this.#routesLoopback = init.routesLoopback ?? true;
     const rules = new RuleSet(tables, {
       host: {
@@ -228,9 +233,8 @@ export class NetfilterHost {
     walk.hook = hook;
     for (const handler of this.#handlers[hook]) {
       const handled = handler(walk.packet, walk);
-      const actions = handled === undefined
-        ? []
-        : Array.isArray(handled)
+      if (handled === undefined) continue;
+      const actions = Array.isArray(handled)
         ? handled as readonly Action[]
         : [handled as Action];
       for (const action of actions) {
@@ -254,26 +258,36 @@ export class NetfilterHost {
   }
 
   #isLocal(ip: Ip): boolean {
-    return ip.isLoopback ||
-      this.#links.some(({ addresses }) =>
-        addresses.some((address) => address.split("/")[0] === ip.text)
-      );
+    return ip.isLoopback || this.#own.get(ip) !== undefined;
   }
 
+  /** The longest prefix that has the address. */
   #route(destination: Ip): string {
     if (this.#isLocal(destination)) return "lo";
-    let best: { link: string; length: number } | undefined;
-    for (const { name, addresses, routes } of this.#links) {
-      for (const text of [...addresses, ...routes]) {
-        const range = text === "default" ? EVERYWHERE : Cidr.of(text);
-        if (!range.contains(destination)) continue;
-        if (best === undefined || range.length > best.length) {
-          best = { link: name, length: range.length };
-        }
-      }
+    for (const { range, link } of this.#routes) {
+      if (range.contains(destination)) return link;
     }
-    return best?.link ?? "";
+    return "";
   }
+}
+
+/** Where addresses are sent, longest prefixes first; of equal ones the first counts. */
+function routesOf(links: readonly Link[]) {
+  return links.flatMap(({ name, addresses, routes }) =>
+    [...addresses, ...routes].map((text) => ({
+      range: text === "default" ? EVERYWHERE : Cidr.of(text),
+      link: name,
+    }))
+  ).sort((a, b) => b.range.length - a.range.length);
+}
+
+/** Addresses with their links. */
+function ownAddresses(links: readonly Link[]): IpTable<string> {
+  const own = new IpTable<string>();
+  for (const { name, addresses } of links) {
+    for (const text of addresses) own.set(Ip.of(text.split("/")[0]!), name);
+  }
+  return own;
 }
 
 /** A fragment is kept until the others are there. */
@@ -300,6 +314,9 @@ const HOST: Node = {
   zone: null,
 };
 
+/** A host by itself is in no cluster. */
+const NOBODY = new Cluster();
+
 /** One packet's way through the host. */
 class Walk implements HookContext {
   readonly #host: NetfilterHost;
@@ -308,7 +325,7 @@ class Walk implements HookContext {
   hook: Hook = "prerouting";
   readonly node = HOST;
   readonly pod = null;
-  readonly cluster = new Cluster();
+  readonly cluster = NOBODY;
   readonly direction = "original";
   readonly nowNs: number;
   inInterface = "";
