@@ -82,9 +82,13 @@ export class Runs {
     }
   }
 
-  /** How many runs wait and how many go on. */
+  /** How many runs wait and how many go on, by what they themselves say. */
   get counts(): { readonly queued: number; readonly running: number } {
-    return { queued: this.#queue.length, running: this.#working.size };
+    let running = 0;
+    for (const { run } of this.#live.values()) {
+      if (run.status === "running") running++;
+    }
+    return { queued: this.#queue.length, running };
   }
 
   /** Starts a run; the one that was started before with the same key, if any. */
