@@ -31,15 +31,14 @@ import type { RunningNode } from "./stack_runtime.ts";
 import {
   placeKey,
   placeOfPod,
-  receiverName,
-  sourceAddress,
-  standAt,
+  type Receiver,
   type Standing,
   standingOf,
   standingPlace,
 } from "./standing.ts";
+import { receiverName, sourceAddress, standAt } from "./sender.ts";
 import { Tally } from "./tally.ts";
-import { type Receiver, type WalkEnd, Walker } from "./walker.ts";
+import { type WalkEnd, Walker } from "./walker.ts";
 import type { World } from "./world.ts";
 
 /** The range Linux takes ephemeral ports from (net.ipv4.ip_local_port_range). */

@@ -8,8 +8,8 @@ import type { Hook } from "./hook.ts";
 import type { CostKind, WeightedBackend } from "./outcome.ts";
 import type { HookContext, Route, SocketOwner } from "./plugin.ts";
 import { type BoundHandler, NamespaceState } from "./stack_runtime.ts";
+import type { Way } from "./standing.ts";
 import type { Tally } from "./tally.ts";
-import type { Way } from "./world.ts";
 
 /** What draws are keyed by. */
 export interface DrawKeys {

@@ -3,7 +3,8 @@ import { formatEndpoint } from "../packet/walking_packet.ts";
 import type { Draw } from "./entry_node.ts";
 import type { FlowIntent } from "./flow.ts";
 import type { WeightedBackend } from "./outcome.ts";
-import { sourceAddress, type Standing } from "./standing.ts";
+import { sourceAddress } from "./sender.ts";
+import type { Standing } from "./standing.ts";
 import type { World } from "./world.ts";
 
 /** The address that a sender's resolver and library settle on. */

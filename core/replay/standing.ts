@@ -1,10 +1,9 @@
 import { objectKey, type Pod } from "../cluster/model.ts";
-import { Ip } from "../packet/ip.ts";
+import type { Ip } from "../packet/ip.ts";
 import type { WalkingPacket } from "../packet/walking_packet.ts";
 import type { Place } from "./flow.ts";
+import type { Route } from "./plugin.ts";
 import type { RunningNode } from "./stack_runtime.ts";
-import type { Receiver } from "./walker.ts";
-import type { World } from "./world.ts";
 
 /**
  * A pod that flows start at and end at: what the engine asks of one on every
@@ -35,6 +34,17 @@ export type Standing =
   }
   | { readonly kind: "outside"; readonly ip: Ip; readonly via: string | null };
 
+/** Where a node sends a packet: on to a pod of its own, to itself, or out of the wire. */
+export type Way =
+  | PodStanding
+  | Extract<Route, { kind: "local" | "wire" }>;
+
+/** Who got a packet. */
+export type Receiver =
+  | PodStanding
+  | { readonly kind: "node"; readonly node: RunningNode }
+  | { readonly kind: "outside" };
+
 /** A pod on its running node. */
 export function podStanding(pod: Pod, node: RunningNode): PodStanding {
   const { ips } = pod;
@@ -55,23 +65,6 @@ export function placeOfPod({ namespace, name }: Pod): PodStanding["place"] {
   return { kind: "pod", namespace, name };
 }
 
-/** Looks a place up; text says why it is not there. */
-export function standAt(world: World, place: Place): Standing | string {
-  if (place.kind === "outside") {
-    const ip = Ip.parse(place.ip);
-    return ip === undefined
-      ? `no address: ${place.ip}`
-      : { kind: "outside", ip, via: place.via };
-  }
-  if (place.kind === "node") {
-    const node = world.node(place.name);
-    return node === undefined
-      ? `node ${place.name} does not exist`
-      : { kind: "node", node, pod: null };
-  }
-  return world.sender(place.namespace, place.name);
-}
-
 /** Where the receiver of a packet stands. */
 export function standingOf(to: Receiver, packet: WalkingPacket): Standing {
   switch (to.kind) {
@@ -81,54 +74,6 @@ export function standingOf(to: Receiver, packet: WalkingPacket): Standing {
       return { kind: "node", node: to.node, pod: null };
     case "outside":
       return { kind: "outside", ip: packet.destination, via: null };
-  }
-}
-
-/** The source that a socket has for a destination when it does not choose one; undefined: none of that family. */
-export function sourceAddress(
-  world: World,
-  from: Standing,
-  to: Ip,
-): Ip | undefined {
-  const { family } = to;
-  if (from.kind === "outside") {
-    return from.ip.family === family ? from.ip : undefined;
-  }
-  if (to.isLoopback) return to;
-  if (from.kind === "pod") return family === 4 ? from.v4 : from.v6;
-  const { node, overlay, local } = from.node;
-  // The route to a local address has that address for its source.
-  if (local !== null && local.has(to.text)) return to;
-  if (overlay !== null) {
-    const way = world.way(from.node, to);
-    const overlaid = way.kind === "wire" && way.overlaid;
-    const source = overlaid
-      ? overlay.addresses.find((ip) => ip.family === family)
-      : undefined;
-    if (source !== undefined) return source;
-  }
-  return world.nodeAddress(node, family);
-}
-
-/** The receiver in words; on a node, the hostNetwork pod that serves the port. */
-export function receiverName(
-  world: World,
-  to: Receiver,
-  packet: WalkingPacket,
-): string {
-  switch (to.kind) {
-    case "pod":
-      return to.text;
-    case "node": {
-      const { name } = to.node.node;
-      const pod = world.cluster.podsOn(name).find((candidate) =>
-        candidate.hostNetwork &&
-        candidate.ports.some((port) => port.port === packet.destinationPort)
-      );
-      return pod === undefined ? `node ${name}` : `pod ${objectKey(pod)}`;
-    }
-    case "outside":
-      return `outside ${packet.destination}`;
   }
 }
 

@@ -10,9 +10,9 @@ import type { Hop } from "./hop.ts";
 import type { Verdict } from "./outcome.ts";
 import type { Action, Handled, Proxy } from "./plugin.ts";
 import type { BoundHandler, RunningNode } from "./stack_runtime.ts";
-import type { PodStanding } from "./standing.ts";
+import type { PodStanding, Receiver, Way } from "./standing.ts";
 import type { Tally } from "./tally.ts";
-import type { Way, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** Hooks by number: a lookup by name on every hop would show. */
 const AT = Object.fromEntries(
@@ -24,12 +24,6 @@ const MOST_CROSSINGS = 8;
 
 /** Times one packet may be sent anew before its way is called a loop. */
 const MOST_RESENDS = 8;
-
-/** Who got a packet. */
-export type Receiver =
-  | PodStanding
-  | { readonly kind: "node"; readonly node: RunningNode }
-  | { readonly kind: "outside" };
 
 /** How a walk ended. */
 export type WalkEnd =

@@ -5,20 +5,20 @@ import type { Ip } from "../packet/ip.ts";
 import { IpTable } from "../packet/ip_table.ts";
 import { protocolName } from "../packet/walking_packet.ts";
 import type { Packet } from "../packet/packet.ts";
-import type { Route, Stack } from "./plugin.ts";
+import type { Stack } from "./plugin.ts";
 import { type RunningNode, StackRuntime } from "./stack_runtime.ts";
-import { type PodStanding, podStanding, type Standing } from "./standing.ts";
+import {
+  type PodStanding,
+  podStanding,
+  type Standing,
+  type Way,
+} from "./standing.ts";
 
 /** A Service address that is no host's own, and the Service it belongs to. */
 export interface VirtualAddress {
   readonly kind: "cluster" | "external" | "load balancer";
   readonly service: Service;
 }
-
-/** Where a node sends a packet: on to a pod of its own, to itself, or out of the wire. */
-export type Way =
-  | PodStanding
-  | Extract<Route, { kind: "local" | "wire" }>;
 
 /** The way to an address: from the node it is on, and from all others. */
 type Ways = PodStanding | {

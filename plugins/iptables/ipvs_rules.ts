@@ -1,6 +1,6 @@
 import type { IpvsServices } from "./ipvs_services.ts";
 import { type KubeSet, setName } from "./ipvs_sets.ts";
-import { markMasqueradeRules } from "./kube_proxy_base.ts";
+import { masqueradeRules } from "./kube_proxy_base.ts";
 import type { ProxyTables } from "./kube_proxy.ts";
 import type { KubeProxySettings } from "./kube_proxy_settings.ts";
 import {
@@ -345,7 +345,6 @@ class RuleWriter {
 
   masquerading(): void {
     const { nat } = this;
-    const { masqueradeMark, randomFully } = this.#settings;
     this.#ifSet(
       "loopback",
       "dst,dst,src",
@@ -355,31 +354,7 @@ class RuleWriter {
           target: target("MASQUERADE"),
         }),
     );
-    nat
-      .append("KUBE-POSTROUTING", {
-        matches: [
-          match("mark", {
-            name: "mark",
-            negated: true,
-            values: [masked(masqueradeMark)],
-          }),
-        ],
-        target: target("RETURN"),
-      })
-      .append("KUBE-POSTROUTING", {
-        target: target(
-          "MARK",
-          option("set-xmark", `0x${masqueradeMark.toString(16)}/0x0`),
-        ),
-      })
-      .append("KUBE-POSTROUTING", {
-        matches: [comment("kubernetes service traffic requiring SNAT")],
-        target: target(
-          "MASQUERADE",
-          ...(randomFully ? [option("random-fully")] : []),
-        ),
-      });
-    markMasqueradeRules(nat, this.#settings);
+    masqueradeRules(nat, this.#settings);
   }
 
   /** A rule about a set that is empty is not written. */

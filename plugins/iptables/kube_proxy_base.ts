@@ -121,7 +121,6 @@ export function baseNatRules(
     readonly settings: KubeProxySettings;
   },
 ): void {
-  const { masqueradeMark, randomFully } = settings;
   nat.declare(
     "KUBE-MARK-MASQ",
     "KUBE-NODEPORTS",
@@ -144,7 +143,25 @@ export function baseNatRules(
       target: jump("KUBE-NODEPORTS"),
     });
   }
-  markMasqueradeRules(nat, settings);
+  masqueradeRules(nat, settings);
+}
+
+/** The chain that marks packets for masquerading. */
+export function markMasqueradeRules(
+  nat: RuleGatherer,
+  { masqueradeMark }: Pick<KubeProxySettings, "masqueradeMark">,
+): void {
+  nat.append("KUBE-MARK-MASQ", {
+    target: target("MARK", option("set-xmark", masked(masqueradeMark))),
+  });
+}
+
+/** The same, and what is done with packets that are marked. */
+export function masqueradeRules(
+  nat: RuleGatherer,
+  { masqueradeMark, randomFully }: KubeProxySettings,
+): void {
+  markMasqueradeRules(nat, { masqueradeMark });
   nat
     .append("KUBE-POSTROUTING", {
       matches: [
@@ -169,16 +186,6 @@ export function baseNatRules(
         ...(randomFully ? [option("random-fully")] : []),
       ),
     });
-}
-
-/** The chain that marks packets for masquerading. */
-export function markMasqueradeRules(
-  nat: RuleGatherer,
-  { masqueradeMark }: Pick<KubeProxySettings, "masqueradeMark">,
-): void {
-  nat.append("KUBE-MARK-MASQ", {
-    target: target("MARK", option("set-xmark", masked(masqueradeMark))),
-  });
 }
 
 /** Which addresses serve node ports: all local ones, or those of the given ranges. */
