@@ -13,7 +13,7 @@ import type {
   JudgedDivergence,
   ScenarioReport,
   StackRun,
-} from "../core/scenario/judge_scenario.ts";
+} from "../core/scenario/scenario_report.ts";
 import type { SourcePosition } from "../core/source.ts";
 import type { RecordingComparison } from "./compare_recording.ts";
 import type { ScenarioRun } from "./run.ts";

@@ -1,13 +1,12 @@
 import { SourceText } from "../core/_yaml_text.ts";
 import { formatProblem, InputError, type Problem } from "../core/errors.ts";
 import type { Tape } from "../core/event.ts";
-import {
-  type Failure,
-  judgeScenario,
-  notRun,
-  type ScenarioReport,
-  type StackRun,
-} from "../core/scenario/judge_scenario.ts";
+import { judgeScenario, notRun } from "../core/scenario/judge_scenario.ts";
+import type {
+  Failure,
+  ScenarioReport,
+  StackRun,
+} from "../core/scenario/scenario_report.ts";
 import type { Scenario, StackChoice } from "../core/scenario/scenario.ts";
 import { scenarioTape } from "../core/scenario/scenario_tape.ts";
 import { stackNamed } from "./load_stack.ts";

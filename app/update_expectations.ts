@@ -2,7 +2,7 @@ import { isScalar, isSeq, parseDocument, stringify } from "yaml";
 import type {
   Failure,
   ScenarioReport,
-} from "../core/scenario/judge_scenario.ts";
+} from "../core/scenario/scenario_report.ts";
 import type { Scenario, Step } from "../core/scenario/scenario.ts";
 import { formatPosition, type SourcePosition } from "../core/source.ts";
 import type { ScenarioRun } from "./run.ts";

@@ -2,7 +2,7 @@ import { type JUnitCase, junitXml } from "../../core/report/junit.ts";
 import type {
   Failure,
   ScenarioReport,
-} from "../../core/scenario/judge_scenario.ts";
+} from "../../core/scenario/scenario_report.ts";
 import { totalsOf } from "./_totals.ts";
 
 /** Scenarios for programs. docs/output.md says what is in them. */

@@ -8,7 +8,7 @@ import type {
   Failure,
   JudgedDivergence,
   ScenarioReport,
-} from "../../core/scenario/judge_scenario.ts";
+} from "../../core/scenario/scenario_report.ts";
 import type { ScenarioRun } from "../run.ts";
 import { formatPosition } from "../../core/source.ts";
 import { type KindCounts, kindsText } from "../unread_kinds.ts";

@@ -1,4 +1,4 @@
-import type { ScenarioReport } from "../../core/scenario/judge_scenario.ts";
+import type { ScenarioReport } from "../../core/scenario/scenario_report.ts";
 
 /** Reports in numbers. JSON-safe. */
 export interface Totals {

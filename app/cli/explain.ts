@@ -8,7 +8,7 @@ import {
 } from "../../core/report/journey_text.ts";
 import { type Palette, PLAIN } from "../../core/report/palette.ts";
 import type { DivergenceSide } from "../../core/diff/divergence.ts";
-import type { JudgedDivergence } from "../../core/scenario/judge_scenario.ts";
+import type { JudgedDivergence } from "../../core/scenario/scenario_report.ts";
 import type { Scenario } from "../../core/scenario/scenario.ts";
 import { findScenarios, readScenario } from "../read_scenario.ts";
 import { runScenario, type ScenarioRun } from "../run.ts";

@@ -1,5 +1,5 @@
 import { InputError, nearest, type Problem } from "../../core/errors.ts";
-import type { ScenarioReport } from "../../core/scenario/judge_scenario.ts";
+import type { ScenarioReport } from "../../core/scenario/scenario_report.ts";
 import { type Palette, PLAIN } from "../../core/report/palette.ts";
 import { matchesGlob } from "../../core/scenario/glob.ts";
 import type { Scenario } from "../../core/scenario/scenario.ts";

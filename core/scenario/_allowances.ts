@@ -1,6 +1,6 @@
 import type { ComparedField, Divergence } from "../diff/divergence.ts";
 import type { Basis } from "../source.ts";
-import type { Failure, JudgedDivergence } from "./judge_scenario.ts";
+import type { Failure, JudgedDivergence } from "./scenario_report.ts";
 import type { ExpectedDivergence, Scenario, Step } from "./scenario.ts";
 
 /** What a scenario says may differ, and where. */

@@ -1,5 +1,5 @@
 import { type SyncOutcome, WRITES, type Writes } from "../replay/sync.ts";
-import type { Failure, StackRun, StepChange } from "./judge_scenario.ts";
+import type { Failure, StackRun, StepChange } from "./scenario_report.ts";
 import type { ExpectedOutcome, ExpectedWrites } from "./scenario.ts";
 import type { TapeChange } from "./scenario_tape.ts";
 

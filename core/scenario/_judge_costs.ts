@@ -1,5 +1,5 @@
 import type { Outcome } from "../replay/outcome.ts";
-import type { Failure, StepResults } from "./judge_scenario.ts";
+import type { Failure, StepResults } from "./scenario_report.ts";
 import type { Scenario } from "./scenario.ts";
 import { costKinds, type CostMetric } from "./words.ts";
 

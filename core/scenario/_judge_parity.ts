@@ -1,7 +1,7 @@
 import { compareOutcomes } from "../diff/compare_outcomes.ts";
 import type { ComparedField } from "../diff/divergence.ts";
 import type { Allowances } from "./_allowances.ts";
-import type { Failure, StepResults } from "./judge_scenario.ts";
+import type { Failure, StepResults } from "./scenario_report.ts";
 
 /** Where stacks disagree that a step says are to agree. */
 export function parityFailures(

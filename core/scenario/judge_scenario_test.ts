@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { FlowResult } from "../replay/engine.ts";
 import { flowIntent } from "../replay/testing.ts";
 import type { Outcome } from "../replay/outcome.ts";
-import { judgeScenario, type StackRun } from "./judge_scenario.ts";
+import { judgeScenario } from "./judge_scenario.ts";
+import type { StackRun } from "./scenario_report.ts";
 import { parseScenario } from "./parse_scenario.ts";
 
 const FORWARDED: Outcome = {

@@ -1,9 +1,7 @@
 import type { Event } from "../../../core/event.ts";
 import type { FlowResult } from "../../../core/replay/engine.ts";
-import {
-  judgeScenario,
-  type ScenarioReport,
-} from "../../../core/scenario/judge_scenario.ts";
+import { judgeScenario } from "../../../core/scenario/judge_scenario.ts";
+import type { ScenarioReport } from "../../../core/scenario/scenario_report.ts";
 import type { Stack } from "../../../core/replay/plugin.ts";
 import type { SyncOutcome } from "../../../core/replay/sync.ts";
 import { describeUse } from "../../presets.ts";
