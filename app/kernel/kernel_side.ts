@@ -43,22 +43,23 @@ export class KernelSide {
     host.load("", FUZZ_SETS);
     host.load(rules, FUZZ_SETS);
     host.forgetAll();
-    const run: { steps: CaseStep[]; fates: Fate[]; out: Judged[] } = {
+    const run: { steps: CaseStep[]; fates: Fate[]; out: Sent[] } = {
       steps: [],
       fates: [],
       out: [],
     };
     for (const planned of steps) {
+      const asked = planned.kind === "packet" ? null : run.out[planned.to];
       const step = planned.kind === "packet"
         ? planned
-        : replyTo(run.out[planned.to], planned.flags);
+        : replyTo(asked, planned.flags);
       if (step === null) continue;
       const { iface, packet } = step;
       const bytes = casePacketBytes(packet);
       const judged = iface === "LOCAL"
         ? host.send(bytes)
         : host.inject(iface, bytes);
-      run.out.push(judged);
+      run.out.push({ judged, answers: asked != null && !asked.answers });
       run.steps.push({ iface, packet });
       run.fates.push(fateOf(judged, host));
     }
@@ -117,24 +118,34 @@ function hitText({ table, chain, index }: RuleHit): string {
   return `${table} ${chain}:${index}`;
 }
 
+/** What became of a packet, and whether it was the answering side's. */
+interface Sent {
+  readonly judged: Judged;
+  readonly answers: boolean;
+}
+
 /** The answer of who got the packet that came out; null when none did. */
 function replyTo(
-  judged: Judged | undefined,
+  asked: Sent | null | undefined,
   flags: string,
 ): CaseStep | null {
-  const out = judged?.out[0];
+  const out = asked?.judged.out[0];
   const seen = out === undefined ? undefined : seePacket(out.packet);
-  if (out === undefined || seen === undefined) return null;
-  const packet = replyPacket(seen, flags);
+  if (asked == null || out === undefined || seen === undefined) return null;
+  const fields = asked.answers ? tcpFields(flags) : replyFields(flags);
+  const packet = replyPacket(seen, fields);
   return packet === null ? null : { iface: out.link, packet };
 }
 
-function replyPacket(seen: SeenPacket, flags: string): CasePacket | null {
+function replyPacket(
+  seen: SeenPacket,
+  fields: ReturnType<typeof tcpFields>,
+): CasePacket | null {
   const between = { src: seen.destination.text, dst: seen.source.text };
   const ports = { sport: seen.destinationPort, dport: seen.sourcePort };
   switch (seen.protocol) {
     case 6:
-      return { p: "tcp", ...between, ...ports, ...replyFields(flags) };
+      return { p: "tcp", ...between, ...ports, ...fields };
     case 17:
       return { p: "udp", ...between, ...ports };
     default:
@@ -144,6 +155,7 @@ function replyPacket(seen: SeenPacket, flags: string): CasePacket | null {
   }
 }
 
-function replyFields(flags: string) {
+/** Numbers of the answering side; those of the other are {@link tcpFields}. */
+function replyFields(flags: string): ReturnType<typeof tcpFields> {
   return flags === "SA" ? tcpFields("SA") : { flags, seq: 5_001, ack: 1_001 };
 }
