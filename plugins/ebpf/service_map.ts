@@ -10,6 +10,7 @@ import {
   type ServiceFrontend,
   serviceFrontend,
 } from "./frontend.ts";
+import { FrontendPorts } from "./frontend_ports.ts";
 import type { Settings } from "./options.ts";
 import { Redirects } from "./redirects.ts";
 
@@ -42,8 +43,6 @@ export interface PortOfNode {
   readonly port: number;
 }
 
-type Ports = Map<number, ServiceFrontend>;
-
 type ServiceSettings = Pick<
   Settings,
   "kubeProxyReplacement" | "rangesForAll" | "localRedirect" | "redirectRanges"
@@ -53,7 +52,7 @@ type ServiceSettings = Pick<
 interface Held {
   readonly service: Service;
   readonly entries: readonly {
-    readonly ports: Ports;
+    readonly ports: FrontendPorts;
     readonly key: number;
     readonly frontend: ServiceFrontend;
   }[];
@@ -68,14 +67,17 @@ export class ServiceMap implements Frontends {
   readonly #cluster: ClusterView;
   readonly #settings: ServiceSettings;
   readonly #redirects: Redirects;
-  readonly #v4 = new Map<number, Ports>();
-  readonly #v6 = new Map<string, Ports>();
-  readonly #nodePorts: Readonly<Record<4 | 6, Ports>> = {
-    4: new Map(),
-    6: new Map(),
+  readonly #v4 = new Map<number, FrontendPorts>();
+  readonly #v6 = new Map<string, FrontendPorts>();
+  readonly #nodePorts: Readonly<Record<4 | 6, FrontendPorts>> = {
+    4: new FrontendPorts(),
+    6: new FrontendPorts(),
   };
   /** By node, then family: ports of pods on their node. */
-  readonly #hostPorts = new Map<string, Readonly<Record<4 | 6, Ports>>>();
+  readonly #hostPorts = new Map<
+    string,
+    Readonly<Record<4 | 6, FrontendPorts>>
+  >();
   readonly #clock = { changes: 0 };
   readonly #held = new Map<string, Held>();
   /** Two Services claim one address: who has it depends on all of them. */
@@ -181,7 +183,7 @@ export class ServiceMap implements Frontends {
     const entries: Held["entries"][number][] = [];
     for (const port of service.ports) {
       const protocol = protocolNumber(port.protocol) << 16;
-      const add = (ports: Ports, number: number, at: {
+      const add = (ports: FrontendPorts, number: number, at: {
         readonly type: FrontendType;
         readonly family: 4 | 6;
         readonly ip: Ip | null;
@@ -211,10 +213,10 @@ export class ServiceMap implements Frontends {
     this.#held.set(key, { service, entries });
   }
 
-  #portsAt(ip: Ip): Ports {
+  #portsAt(ip: Ip): FrontendPorts {
     let ports = ip.family === 4 ? this.#v4.get(ip.w3) : this.#v6.get(ip.text);
     if (ports !== undefined) return ports;
-    ports = new Map();
+    ports = new FrontendPorts();
     if (ip.family === 4) this.#v4.set(ip.w3, ports);
     else this.#v6.set(ip.text, ports);
     return ports;
@@ -225,7 +227,7 @@ export class ServiceMap implements Frontends {
       if (hostPort === null) continue;
       let ports = this.#hostPorts.get(pod.node);
       if (ports === undefined) {
-        ports = { 4: new Map(), 6: new Map() };
+        ports = { 4: new FrontendPorts(), 6: new FrontendPorts() };
         this.#hostPorts.set(pod.node, ports);
       }
       for (const ip of pod.ips) {
