@@ -12,7 +12,13 @@ import { benchLog } from "./log_bench.ts";
 import { benchReplay } from "./replay_bench.ts";
 import { benchStart } from "./start_bench.ts";
 
-const SERVICES = [10, 100, 1_000, 10_000];
+const SIZES = [
+  { services: 10 },
+  { services: 100 },
+  { services: 1_000 },
+  { services: 10_000 },
+  { services: 10_000, pods: 100_000 },
+];
 const STACKS = ["kube-proxy", "cilium"];
 
 const COMMAND = "bench";
@@ -61,8 +67,8 @@ async function replayTable(): Promise<void> {
   print("\nreplay, outcome mode, one core, flows/s: median (min to max)");
   for (const name of STACKS) {
     const stack = await loadStack(stackNamed(name));
-    for (const services of SERVICES) {
-      const figures = benchReplay(stack, services);
+    for (const { services, ...more } of SIZES) {
+      const figures = benchReplay(stack, services, more);
       const { flowsPerS, compileS } = figures;
       const [low, middle, high] = [
         flowsPerS[0]!,
@@ -70,9 +76,11 @@ async function replayTable(): Promise<void> {
         flowsPerS.at(-1)!,
       ].map((value) => Math.round(value).toLocaleString("en"));
       print(
-        `  ${name.padEnd(12)} ${`${services}`.padStart(6)} services  ${
-          middle!.padStart(9)
-        }  (${low} to ${high})  compiled in ${compileS.toFixed(2)} s`,
+        `  ${name.padEnd(12)} ${`${services}`.padStart(6)} services ${
+          `${figures.pods}`.padStart(7)
+        } pods  ${middle!.padStart(9)}  (${low} to ${high})  compiled in ${
+          compileS.toFixed(2)
+        } s`,
       );
     }
   }

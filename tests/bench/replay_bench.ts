@@ -6,6 +6,7 @@ import { syntheticTape } from "./synthetic_cluster.ts";
 /** Figures of one size of cluster and one stack. */
 export interface ReplayFigures {
   readonly services: number;
+  readonly pods: number;
   /** Seconds from the first control event until the first flow is done. */
   readonly compileS: number;
   /** Of the later rounds, sorted; a round is all flows once. */
@@ -19,11 +20,11 @@ const ROUNDS = 5;
 export function benchReplay(
   stack: Stack,
   services: number,
-  { pods = 5_000, policies = 500 } = {},
+  { pods = Math.max(5_000, services), policies = 500 } = {},
 ): ReplayFigures {
   const tape = syntheticTape({
     services,
-    pods: Math.max(pods, services),
+    pods,
     policies: Math.min(policies, services),
     nodes: 20,
   }, FLOWS);
@@ -39,7 +40,7 @@ export function benchReplay(
     rounds.push(timedRound(run, flows, round));
   }
   const flowsPerS = rounds.slice(1).sort((a, b) => a - b);
-  return { services, compileS, flowsPerS };
+  return { services, pods, compileS, flowsPerS };
 }
 
 function timedRound(run: Replay, flows: Tape, round: number): number {

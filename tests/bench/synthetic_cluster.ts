@@ -23,6 +23,8 @@ export interface ClusterSize {
 }
 
 const NAMESPACES = 20;
+/** Room for 8,190 pods a node. */
+const POD_RANGE_BITS = 19;
 const AT = { file: "synthetic.yaml", line: 1, column: 1 };
 
 /**
@@ -72,12 +74,16 @@ function meta(name: string, labels: Record<string, string> = {}) {
   return { name, labels, annotations: {}, source: AT };
 }
 
+function podRange(node: number): Ip {
+  return Ip.v4(0x0a000000).plus(node * 2 ** (32 - POD_RANGE_BITS));
+}
+
 function node(index: number): Node {
   return {
     ...meta(`node-${index}`),
     internalIps: [Ip.v4(0xc0a80000 + index + 1)],
     externalIps: [],
-    podCidrs: [new Cidr(Ip.v4(0x0a000000 + index * 1024), 22)],
+    podCidrs: [new Cidr(podRange(index), POD_RANGE_BITS)],
     zone: null,
   };
 }
@@ -89,7 +95,7 @@ function pod(index: number, size: ClusterSize): Pod {
     ...meta(`app-${app}-${index}`, { app: `app-${app}` }),
     namespace: namespaceName(app),
     ips: [
-      Ip.v4(0x0a000000 + onNode * 1024 + Math.floor(index / size.nodes) + 2),
+      podRange(onNode).plus(Math.floor(index / size.nodes) + 2),
     ],
     node: `node-${onNode}`,
     hostNetwork: false,
