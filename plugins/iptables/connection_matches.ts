@@ -128,10 +128,11 @@ function statusHolds(
   { connection }: TrackedPacket,
   names: readonly string[],
 ): boolean | undefined {
-  const { replied, confirmed, tcpState, original } = connection!;
+  const { replied, table, tcpState, original } = connection!;
   if (
     (names.includes("SEEN_REPLY") && replied) ||
-    (names.includes("CONFIRMED") && confirmed) ||
+    // One that is forgotten with this packet was confirmed too.
+    (names.includes("CONFIRMED") && table !== null) ||
     (names.includes("ASSURED") && (tcpState & TCP_ASSURED) !== 0)
   ) {
     return true;

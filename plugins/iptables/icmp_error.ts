@@ -1,3 +1,4 @@
+import { echoPort } from "./echo_ports.ts";
 import {
   type Packet,
   type PacketChange,
@@ -57,13 +58,12 @@ export function translateError(
 export function invertedTuple(packet: Packet): Tuple {
   const { protocol, source, destination } = packet;
   const echo = !hasPorts(packet);
-  const id = packet.sourcePort || packet.destinationPort;
   return {
     protocol,
     source: destination,
     destination: source,
-    sourcePort: echo ? id : packet.destinationPort,
-    destinationPort: echo ? id : packet.sourcePort,
+    sourcePort: echo ? echoPort(packet, "destination") : packet.destinationPort,
+    destinationPort: echo ? echoPort(packet, "source") : packet.sourcePort,
   };
 }
 

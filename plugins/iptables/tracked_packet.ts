@@ -1,3 +1,4 @@
+import { echoPort } from "./echo_ports.ts";
 import type { Ip } from "../../core/packet/ip.ts";
 import {
   type Packet,
@@ -91,12 +92,11 @@ export class TrackedPacket {
     this.destination = packet.destination;
     this.sourcePort = packet.sourcePort;
     this.destinationPort = packet.destinationPort;
-    // Both directions of an echo are told apart by its identifier alone.
     if (
       packet.protocol === PROTOCOL.icmp || packet.protocol === PROTOCOL.icmpv6
     ) {
-      this.sourcePort = packet.sourcePort || packet.destinationPort;
-      this.destinationPort = this.sourcePort;
+      this.sourcePort = echoPort(packet, "source");
+      this.destinationPort = echoPort(packet, "destination");
     }
     this.tcpFlags = packet.tcpFlags;
     this.icmpType = packet.icmpType;
