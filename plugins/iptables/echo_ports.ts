@@ -9,6 +9,11 @@ const QUESTIONS: Readonly<Record<number, number>> = {
   129: 128,
 };
 
+/** Whether a packet answers a question of ICMP. */
+export function isAnswer({ icmpType }: Packet): boolean {
+  return QUESTIONS[icmpType] !== undefined;
+}
+
 /**
  * What stands for a port in the tuple of a question or its answer: the
  * identifier on the asking side, the question's type on the other. An answer

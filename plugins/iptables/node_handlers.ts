@@ -22,7 +22,7 @@ import type { HandlerName } from "./handler_names.ts";
 import type { BaseChain, RuleSet } from "./rule_set.ts";
 import { NodeNat } from "./node_nat.ts";
 import { markRewrite, refusal } from "./verdict_action.ts";
-import { nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
+import { hasEnded, nextTcpState, NO_TCP_STATE } from "./tcp_state.ts";
 import { CT_STATE, TrackedPacket } from "./tracked_packet.ts";
 import { type HitObserver, Traversal } from "./traversal.ts";
 
@@ -290,7 +290,7 @@ export class NodeNetfilter {
     const tracked = this.#packet;
     const { conntrack, nowNs } = context;
     let found = conntrack.find(tracked, nowNs);
-    if (found?.connection.closed === true && reopens(packet)) {
+    if (found !== undefined && hasEnded(found.connection) && reopens(packet)) {
       conntrack.remove(found.connection);
       found = undefined;
     }

@@ -1,4 +1,5 @@
-import type { Packet } from "../../core/packet/packet.ts";
+import type { Packet, PacketChange } from "../../core/packet/packet.ts";
+import { isAnswer } from "./echo_ports.ts";
 import type { Connection, Tuple } from "../../core/replay/conntrack.ts";
 import type {
   Action,
@@ -31,6 +32,18 @@ interface Manipulation {
   rewrite(packet: Packet, tuple: Tuple, rule: Rule | null): Action;
 }
 
+/** The asking side's identifier changes with its address: the source of a question, the destination of an answer. */
+function identifier(
+  packet: Packet,
+  of: "question" | "answer",
+  id: number,
+): PacketChange {
+  const asks = !isAnswer(packet);
+  return asks === (of === "question") && id !== packet.sourcePort
+    ? { sourcePort: id }
+    : {};
+}
+
 const DESTINATION: Manipulation = {
   side: "destination",
   isBound: (connection) => connection.destinationBound,
@@ -45,7 +58,9 @@ const DESTINATION: Manipulation = {
     reply ? connection.sourceRule : connection.destinationRule,
   rewrite: (packet, { source, sourcePort }, rule) => ({
     kind: "rewrite",
-    change: !hasPorts(packet) || sourcePort === packet.destinationPort
+    change: !hasPorts(packet)
+      ? { destination: source, ...identifier(packet, "answer", sourcePort) }
+      : sourcePort === packet.destinationPort
       ? { destination: source }
       : { destination: source, destinationPort: sourcePort },
     rule,
@@ -63,7 +78,12 @@ const SOURCE: Manipulation = {
     reply ? connection.destinationRule : connection.sourceRule,
   rewrite: (packet, { destination, destinationPort }, rule) => ({
     kind: "rewrite",
-    change: !hasPorts(packet) || destinationPort === packet.sourcePort
+    change: !hasPorts(packet)
+      ? {
+        source: destination,
+        ...identifier(packet, "question", destinationPort),
+      }
+      : destinationPort === packet.sourcePort
       ? { source: destination }
       : { source: destination, sourcePort: destinationPort },
     rule,

@@ -10,12 +10,17 @@ export const NO_PORTS: PortRange = { first: 0, count: 0 };
 const LOWEST: PortRange = { first: 1, count: 511 };
 const LOW: PortRange = { first: 600, count: 424 };
 const OTHERS: PortRange = { first: 1_024, count: 64_512 };
+/** Identifiers of echoes. */
+const IDENTIFIERS: PortRange = { first: 0, count: 65_536 };
 
 /** Ports that may take the place of one, where no rule says which. */
 export function usualPorts(
   { protocol }: TrackedPacket,
   port: number,
 ): PortRange {
+  if (protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmpv6) {
+    return IDENTIFIERS;
+  }
   const ported = protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp ||
     protocol === PROTOCOL.sctp;
   if (!ported) return NO_PORTS;

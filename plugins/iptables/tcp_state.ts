@@ -51,6 +51,13 @@ export function nextTcpState(
   return (next === IG ? now : next) | assured;
 }
 
+/** A connection that both sides are through with; until then a SYN is taken for one of it. */
+export function hasEnded(
+  { closed, tcpState }: { readonly closed: boolean; readonly tcpState: number },
+): boolean {
+  return closed && TCP_ENDED.has(tcpState & ~TCP_ASSURED);
+}
+
 /** State of a connection before its first packet. */
 export const NO_TCP_STATE = NO;
 

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { parseIptablesSave } from "../../core/import/iptables_save.ts";
 import { Ip } from "../../core/packet/ip.ts";
 import { TCP_FLAG } from "../../core/packet/packet.ts";
@@ -47,6 +47,23 @@ function opening(protocol: "tcp" | "icmp", source: Ip, destination: Ip) {
   });
 }
 
+function flagged(packet: WalkingPacket, tcpFlags: number): WalkingPacket {
+  return new WalkingPacket(
+    packet.protocol,
+    packet.source,
+    packet.sourcePort,
+    packet.destination,
+    packet.destinationPort,
+    tcpFlags,
+    0,
+    0,
+    packet.ttl,
+    0,
+    packet.lengthBytes,
+    packet.payload,
+  );
+}
+
 const ESTABLISHED = "-m conntrack --ctstate ESTABLISHED";
 
 Deno.test("an echo to one's own address is answered by the answer alone, whatever else is the same", () => {
@@ -73,22 +90,44 @@ Deno.test("two that ping each other with one identifier have a connection each",
   );
 });
 
+Deno.test("a SYN of a connection that only one side has closed is taken for one of it", () => {
+  const syn = opening("tcp", POD, SERVER);
+  const { ack, fin } = TCP_FLAG;
+  assertEquals(
+    met(ESTABLISHED, [
+      ["cni0", flagged(syn, ack)],
+      ["eth0", flagged(syn.answer(), fin | ack)],
+      ["cni0", syn],
+    ]),
+    [false, true, true],
+  );
+});
+
+Deno.test("of two echoes that leave as one address the second gets another identifier, and its answer the first one back", () => {
+  const host = new NetfilterHost(
+    parseIptablesSave(
+      "*nat\n-A POSTROUTING -p icmp -j SNAT --to-source 192.168.0.2\nCOMMIT\n",
+      { file: "test", family: 4 },
+    ),
+    { links: LINKS },
+  );
+  const sent = (packet: WalkingPacket, link: string) => {
+    const result = host.send(packet, { link });
+    if (result.kind !== "sent") throw new Error(result.kind);
+    return result.packet;
+  };
+  const other = POD.plus(1);
+  const first = sent(opening("icmp", POD, SERVER), "cni0");
+  const second = sent(opening("icmp", other, SERVER), "cni0");
+  assertEquals(first.sourcePort, 4_000);
+  assertNotEquals(second.sourcePort, 4_000);
+  const back = sent(second.answer(), "eth0");
+  assertEquals([back.destination.text, back.sourcePort], [other.text, 4_000]);
+});
+
 Deno.test("a reset that ends an unanswered connection still belongs to a confirmed one", () => {
   const syn = opening("tcp", POD, SERVER);
-  const reset = new WalkingPacket(
-    syn.protocol,
-    syn.source,
-    syn.sourcePort,
-    syn.destination,
-    syn.destinationPort,
-    TCP_FLAG.rst,
-    0,
-    0,
-    syn.ttl,
-    0,
-    syn.lengthBytes,
-    syn.payload,
-  );
+  const reset = flagged(syn, TCP_FLAG.rst);
   assertEquals(
     met("-m conntrack --ctstatus CONFIRMED", [
       ["cni0", syn],
