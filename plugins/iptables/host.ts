@@ -24,6 +24,8 @@ export interface Host {
   listens?(protocol: number, port: number): boolean;
   /** Its links have no MAC addresses, and there is neither a bridge nor IPsec; not known unless it says so. */
   readonly bare?: boolean;
+  /** Pods' links may be ports of a bridge; they are routed unless it says so. */
+  readonly mayBridge?: boolean;
   /** net.netfilter.nf_conntrack_tcp_loose; on unless it says no. */
   readonly tracksMidstream?: boolean;
   /** First address of an interface; null without one, undefined when not modelled. */

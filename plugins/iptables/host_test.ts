@@ -31,3 +31,14 @@ Deno.test("an interface that the cluster does not have matches nothing", () => {
   assertEquals(forwarded("-i docker0"), ["10.244.0.6:8080", "10.244.0.6:8080"]);
   assertEquals(forwarded("! -i docker0"), ["dropped:", "dropped:"]);
 });
+
+Deno.test("whether a packet crosses a bridge is in doubt for pods of a node with a dump alone", () => {
+  assertEquals(forwarded("-m physdev --physdev-is-in"), [
+    "unknown:",
+    "10.244.0.6:8080",
+  ]);
+  assertEquals(forwarded("-m physdev ! --physdev-is-in"), [
+    "unknown:",
+    "dropped:",
+  ]);
+});

@@ -39,10 +39,20 @@ const packetType: MatchCompiler = ({ options }) => {
   });
 };
 
-/** xt_physdev.c, `physdev_mt`: links are routed and none is a bridge's port, so it holds when every option is negated. */
+/**
+ * xt_physdev.c, `physdev_mt`: of a packet that crossed no bridge it holds when
+ * every option is negated. The engine's own links are routed; on a node that
+ * somebody else set up, pods' links may be ports of a bridge.
+ */
 const physicalDevice: MatchCompiler = ({ options }) => {
   const holds = options.every((option) => option.negated);
-  return () => holds;
+  const maybeBridged: Test = ({ host, context: { inInterface } }) =>
+    host.mayBridge === true && !["eth0", "lo", ""].includes(inInterface);
+  return {
+    test: (packet) => holds || maybeBridged(packet),
+    unknown: "whether the packet crosses a bridge",
+    when: maybeBridged,
+  };
 };
 
 /** xt_policy.c, for a packet that no IPsec policy is about. */

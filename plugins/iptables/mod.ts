@@ -99,7 +99,10 @@ export default definePlugin({
     const rules = new RuleSet(
       { v4: dumped.v4 ?? v4!.own, v6: dumped.v6 ?? v6!.own },
       {
-        host: nodeHost(node, bound),
+        host: {
+          ...nodeHost(node, bound),
+          mayBridge: dumped.v4 !== null || dumped.v6 !== null,
+        },
         sets: dumps.setsOf(node.name, sets),
         shared: { 4: v4?.shared ?? null, 6: v6?.shared ?? null },
         nft: { 4: v4?.nft ?? null, 6: v6?.nft ?? null },
